@@ -58,7 +58,12 @@ struct Inner {
 impl Error {
     /// Makes an error of `kind`; `message` is a lower-case fragment without a full stop.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), hints: Vec::new(), source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            hints: Vec::new(),
+            source: None,
+        }))
     }
 
     /// Adds the cause.
@@ -79,7 +84,12 @@ impl Error {
     #[must_use]
     pub fn context(self, doing: impl Into<String>) -> Self {
         let hints = self.0.hints.clone();
-        Self(Box::new(Inner { kind: self.0.kind, message: doing.into(), hints, source: Some(Box::new(self)) }))
+        Self(Box::new(Inner {
+            kind: self.0.kind,
+            message: doing.into(),
+            hints,
+            source: Some(Box::new(self)),
+        }))
     }
 
     /// The class of failure.
@@ -132,7 +142,9 @@ mod tests {
 
     #[test]
     fn context_keeps_kind_hints_and_chain() {
-        let error = Error::new(ErrorKind::Damaged, "chunk 3 does not open").hint("restore another backup").context("read a.pbe");
+        let error = Error::new(ErrorKind::Damaged, "chunk 3 does not open")
+            .hint("restore another backup")
+            .context("read a.pbe");
         assert_eq!(error.kind(), ErrorKind::Damaged);
         assert_eq!(error.hints(), ["restore another backup"]);
         assert_eq!(error.chain(), "read a.pbe: chunk 3 does not open");

@@ -24,7 +24,9 @@ impl BackupId {
     /// The second of this id.
     #[must_use]
     pub fn timestamp(&self) -> Timestamp {
-        self.0.to_zoned(TimeZone::UTC).map_or(Timestamp::UNIX_EPOCH, |zoned| zoned.timestamp())
+        self.0
+            .to_zoned(TimeZone::UTC)
+            .map_or(Timestamp::UNIX_EPOCH, |zoned| zoned.timestamp())
     }
 }
 
@@ -39,8 +41,11 @@ impl FromStr for BackupId {
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
-            Error::new(ErrorKind::Usage, format!("'{}' is not the id of a backup", text.escape_debug()))
-                .hint("an id looks like 20260422_170000 (UTC); `list` shows them")
+            Error::new(
+                ErrorKind::Usage,
+                format!("'{}' is not the id of a backup", text.escape_debug()),
+            )
+            .hint("an id looks like 20260422_170000 (UTC); `list` shows them")
         };
         let id = DateTime::strptime(ID_FORMAT, text).map(Self).map_err(|_| wrong())?;
         if id.to_string() == text { Ok(id) } else { Err(wrong()) }
@@ -95,9 +100,12 @@ impl FromStr for Id16 {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        crate::hex::decode(text)
-            .map(Self)
-            .ok_or_else(|| Error::new(ErrorKind::Damaged, format!("'{}' is not an id of 32 hexadecimal digits", text.escape_debug())))
+        crate::hex::decode(text).map(Self).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Damaged,
+                format!("'{}' is not an id of 32 hexadecimal digits", text.escape_debug()),
+            )
+        })
     }
 }
 
@@ -123,7 +131,14 @@ mod tests {
         for text in ["20260422_170000", "19700101_000000", "20240229_235959"] {
             assert_eq!(text.parse::<BackupId>().unwrap().to_string(), text);
         }
-        for text in ["20260422_17000", "20260431_170000", "2026-04-22", "", "20260422_170000 ", "+0260422_170000"] {
+        for text in [
+            "20260422_17000",
+            "20260431_170000",
+            "2026-04-22",
+            "",
+            "20260422_170000 ",
+            "+0260422_170000",
+        ] {
             assert_eq!(text.parse::<BackupId>().unwrap_err().kind(), ErrorKind::Usage, "{text}");
         }
     }

@@ -72,7 +72,13 @@ impl StoreError {
             K::Unreachable | K::Interrupted | K::Throttled | K::Server | K::Corrupt => Retry::Maybe,
             _ => Retry::Never,
         };
-        Self { kind, retry, operation, key: key.clone(), source: None }
+        Self {
+            kind,
+            retry,
+            operation,
+            key: key.clone(),
+            source: None,
+        }
     }
 
     /// Adds the cause.
@@ -146,21 +152,36 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         use StoreErrorKind as K;
         let (kind, hint) = match error.kind {
-            K::Unreachable | K::Interrupted => {
-                (ErrorKind::StoreUnreachable, Some("check the endpoint (AWS_ENDPOINT_URL), the network and the store itself"))
-            }
-            K::Unauthenticated => {
-                (ErrorKind::StoreFailed, Some("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"))
-            }
-            K::Forbidden => (ErrorKind::StoreFailed, Some("the identity needs to list, read, write and (for prune) delete under the repository")),
-            K::NoBucket => (ErrorKind::StoreFailed, Some("create the bucket, or correct --store / BACKUP_STORE")),
-            K::Full => (ErrorKind::StoreFailed, Some("free room in the store, or run `prune`; nothing of this run is visible")),
+            K::Unreachable | K::Interrupted => (
+                ErrorKind::StoreUnreachable,
+                Some("check the endpoint (AWS_ENDPOINT_URL), the network and the store itself"),
+            ),
+            K::Unauthenticated => (
+                ErrorKind::StoreFailed,
+                Some("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"),
+            ),
+            K::Forbidden => (
+                ErrorKind::StoreFailed,
+                Some("the identity needs to list, read, write and (for prune) delete under the repository"),
+            ),
+            K::NoBucket => (
+                ErrorKind::StoreFailed,
+                Some("create the bucket, or correct --store / BACKUP_STORE"),
+            ),
+            K::Full => (
+                ErrorKind::StoreFailed,
+                Some("free room in the store, or run `prune`; nothing of this run is visible"),
+            ),
             K::NotEncrypted => (
                 ErrorKind::Refused,
-                Some("give a key (BACKUP_KEY_FILE) to encrypt here, or use a store that encrypts (KMS set up) and says so"),
+                Some(
+                    "give a key (BACKUP_KEY_FILE) to encrypt here, or use a store that encrypts (KMS set up) and says so",
+                ),
             ),
             K::Corrupt | K::Changed => (ErrorKind::Damaged, None),
-            K::Conflict | K::Throttled | K::Server | K::InvalidKey | K::Unsupported | K::Other => (ErrorKind::StoreFailed, None),
+            K::Conflict | K::Throttled | K::Server | K::InvalidKey | K::Unsupported | K::Other => {
+                (ErrorKind::StoreFailed, None)
+            }
         };
         let wrapped = Error::new(kind, error.to_string());
         let wrapped = match hint {

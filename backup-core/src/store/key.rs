@@ -71,7 +71,11 @@ impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
             for character in chunk.valid().chars() {
-                if character.is_control() { write!(f, "{}", character.escape_default())? } else { write!(f, "{character}")? }
+                if character.is_control() {
+                    write!(f, "{}", character.escape_default())?
+                } else {
+                    write!(f, "{character}")?
+                }
             }
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;

@@ -75,7 +75,9 @@ pub struct Download {
 
 impl fmt::Debug for Download {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Download").field("meta", &self.meta).finish_non_exhaustive()
+        f.debug_struct("Download")
+            .field("meta", &self.meta)
+            .finish_non_exhaustive()
     }
 }
 

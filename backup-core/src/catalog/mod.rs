@@ -1,0 +1,1 @@
+//! What is in a repository: manifests, markers, leases and evidence.

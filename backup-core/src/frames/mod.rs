@@ -1,0 +1,1 @@
+//! Compressed content: independent zstd frames with a seek table (`docs/FORMAT.md`, section 5).

@@ -1,0 +1,1 @@
+//! From a source to a sealed object in a store, and back, in bounded memory.

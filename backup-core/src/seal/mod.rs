@@ -1,0 +1,1 @@
+//! Sealed objects, `PBE1` (`docs/FORMAT.md`, section 4).

@@ -1,1 +1,25 @@
 //! From a source to a sealed object in a store, and back, in bounded memory.
+//!
+//! ```text
+//! Source ──► frames ──► zstd (parallel, in order) ──► PBE1 + SHA-256 ──► parts ──► upload ──► read back
+//! ```
+//!
+//! Every queue is bounded, and [`Shape`] derives all sizes from one memory budget. Nothing is visible in the store before the source has vouched for
+//! its end.
+
+mod child;
+mod content;
+mod frame;
+mod object;
+mod parts;
+mod read_back;
+mod record;
+mod shape;
+mod source;
+
+pub use child::Child;
+pub use content::{ContentSource, content};
+pub use read_back::read_back;
+pub use record::{ObjectName, Packing, Progress, Recorded, Recorder, Sealing};
+pub use shape::Shape;
+pub use source::{ByteStream, Source};

@@ -1,0 +1,107 @@
+//! One object being written: frames in, parts out.
+
+use super::{Packing, record::ObjectName};
+use crate::{
+    Result,
+    frames::SeekTable,
+    hex,
+    seal::{Codec, SealSpec, Sealer},
+};
+use bytes::{Bytes, BytesMut};
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+/// A frame as it goes into the object: compressed if the object is sealed, as it came if the store encrypts.
+pub(super) struct PackedFrame {
+    pub(super) bytes: Bytes,
+    pub(super) content: u64,
+}
+
+/// An object whose bytes are being made. Synchronous: no I/O happens here.
+pub(super) struct ObjectWriter {
+    sealing: Option<(Box<Sealer>, Option<SeekTable>)>,
+    buffer: BytesMut,
+    digest: Sha256,
+    facts: ObjectFacts,
+}
+
+/// What is known of an object once its bytes are made.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ObjectFacts {
+    pub(super) file_id: Option<String>,
+    pub(super) length: u64,
+    pub(super) payload_offset: u64,
+    pub(super) sha256: String,
+    /// What stands before the payload; the digest does not cover it.
+    pub(super) header: Vec<u8>,
+}
+
+impl ObjectWriter {
+    pub(super) fn begin(packing: &Packing, name: &ObjectName, created: Timestamp) -> Result<Self> {
+        let mut writer =
+            Self { sealing: None, buffer: BytesMut::new(), digest: Sha256::new(), facts: ObjectFacts::default() };
+        if let Packing::Sealed(seal) = packing {
+            let spec = SealSpec {
+                repository: seal.repository,
+                component: seal.component.clone(),
+                logical_path: name.logical_path.clone(),
+                content_type: name.content_type.clone(),
+                codec: if name.compress { Codec::Zstd } else { Codec::Stored },
+                tool: seal.tool.clone(),
+                created,
+            };
+            let (sealer, header) = Sealer::begin(spec, &seal.keyring, seal.entropy.as_ref())?;
+            writer.facts.file_id = Some(hex::encode(&sealer.file_id()));
+            writer.facts.payload_offset = sealer.payload_offset();
+            let (clear, payload) = header.split_at(usize::try_from(sealer.payload_offset()).unwrap_or(header.len()));
+            writer.digest.update(payload);
+            writer.facts.header = clear.to_vec();
+            writer.buffer.extend_from_slice(&header);
+            writer.sealing = Some((Box::new(sealer), name.compress.then(SeekTable::default)));
+        }
+        Ok(writer)
+    }
+
+    /// Takes in the next frame.
+    pub(super) fn absorb(&mut self, frame: &PackedFrame) -> Result<()> {
+        if let Some((_, Some(table))) = &mut self.sealing {
+            table.push(frame.bytes.len() as u64, frame.content)?;
+        }
+        self.append(&frame.bytes)
+    }
+
+    /// A part of exactly `size` bytes, as long as there is that much.
+    pub(super) fn take_part(&mut self, size: usize) -> Option<Bytes> {
+        if self.buffer.len() < size {
+            return None;
+        }
+        self.facts.length += size as u64;
+        Some(self.buffer.split_to(size).freeze())
+    }
+
+    /// Ends the object. What is returned follows the parts taken so far; it may be longer than a part.
+    pub(super) fn finish(mut self) -> Result<(ObjectFacts, Bytes)> {
+        if let Some((sealer, table)) = self.sealing.take() {
+            let from = self.buffer.len();
+            let mut sealer = *sealer;
+            if let Some(table) = table {
+                sealer.update(&table.encode(), &mut self.buffer)?;
+            }
+            sealer.finish(&mut self.buffer)?;
+            self.digest.update(&self.buffer[from..]);
+        }
+        self.facts.length += self.buffer.len() as u64;
+        self.facts.sha256 = hex::encode(&self.digest.finalize());
+        Ok((self.facts, self.buffer.freeze()))
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        let from = self.buffer.len();
+        match &mut self.sealing {
+            Some((sealer, _)) => sealer.update(bytes, &mut self.buffer)?,
+            None => self.buffer.extend_from_slice(bytes),
+        }
+        self.digest.update(&self.buffer[from..]);
+        Ok(())
+    }
+}

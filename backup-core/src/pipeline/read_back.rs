@@ -1,0 +1,45 @@
+//! Compares what the store gives with what was recorded.
+
+use crate::{
+    Error, ErrorKind, Result,
+    catalog::ObjectRecord,
+    hex,
+    store::{Key, Store},
+};
+use futures::TryStreamExt;
+use sha2::{Digest, Sha256};
+
+/// Longest header that `docs/FORMAT.md` allows, so that a false record cannot take memory.
+const MAX_HEADER: u64 = 8 + 4 + 4096 + 4 + 16384 + 32;
+
+/// Reads a whole object, compares its length and digest with the record, and returns the bytes before the payload, which the digest does not cover:
+/// whoever calls compares them with what was sent, or opens them with a key. Constant memory.
+///
+/// # Errors
+/// [`ErrorKind::Damaged`] naming the key if the object is missing, or longer, shorter or other than recorded; the store's error if it cannot be read.
+pub async fn read_back(store: &dyn Store, object: &ObjectRecord) -> Result<Vec<u8>> {
+    let key = Key::from(object.key.as_str());
+    let damaged = |what: String| Error::new(ErrorKind::Damaged, format!("{} {what}", store.location().of(&key)));
+    if object.payload_offset > MAX_HEADER {
+        return Err(damaged("is recorded with an impossible header".to_owned()));
+    }
+    let Some(download) = store.get(&key, None, None).await? else {
+        return Err(damaged("is missing".to_owned()));
+    };
+    let (mut header, mut length, mut digest) = (Vec::new(), 0u64, Sha256::new());
+    let mut body = download.body;
+    while let Some(bytes) = body.try_next().await? {
+        let clear = object.payload_offset.saturating_sub(length).min(bytes.len() as u64);
+        let (clear, payload) = bytes.split_at(usize::try_from(clear).unwrap_or(bytes.len()));
+        header.extend_from_slice(clear);
+        digest.update(payload);
+        length += bytes.len() as u64;
+    }
+    if length != object.length {
+        return Err(damaged(format!("has {length} bytes where {} were recorded", object.length)));
+    }
+    if hex::encode(&digest.finalize()) != object.sha256 {
+        return Err(damaged("does not have the recorded digest".to_owned()));
+    }
+    Ok(header)
+}

@@ -1,0 +1,64 @@
+//! The only way for a target to record data.
+
+use crate::{
+    Result,
+    catalog::Artifact,
+    event::{Event, EventSink},
+    id::BackupId,
+    pipeline::{ObjectName, Packing, Recorder, Source},
+    store::Key,
+    target::PlannedArtifact,
+};
+use std::sync::Arc;
+
+/// The writing side of one backup. Artifacts may be written at once from many tasks, up to the number that the memory was cut for.
+#[derive(Debug)]
+pub struct Session {
+    id: BackupId,
+    recorder: Recorder,
+    events: Arc<dyn EventSink>,
+}
+
+impl Session {
+    pub(crate) fn new(id: BackupId, recorder: Recorder, events: Arc<dyn EventSink>) -> Self {
+        Self { id, recorder, events }
+    }
+
+    /// The id of the backup being written.
+    #[must_use]
+    pub fn id(&self) -> BackupId {
+        self.id
+    }
+
+    /// Whether artifacts are sealed and compressed by us. If not, the store encrypts, and they are stored as the source gives them.
+    #[must_use]
+    pub fn sealed(&self) -> bool {
+        matches!(self.recorder.packing, Packing::Sealed(_))
+    }
+
+    /// Stores one artifact, reads it back and compares. It is part of the backup once the target returns it in its outcome.
+    ///
+    /// # Errors
+    /// See [`Recorder::record`]: nothing of a failed artifact stays visible.
+    pub async fn stream(&self, planned: &PlannedArtifact, source: Source) -> Result<Artifact> {
+        let name = ObjectName {
+            key: Key::from(planned.key(self.id, self.sealed())),
+            logical_path: planned.logical_path(self.id),
+            content_type: planned.content_type.clone(),
+            compress: planned.compress,
+        };
+        let progress = |read, written| {
+            self.events.emit(Event::ArtifactProgress { name: planned.name.clone(), read, written });
+        };
+        let recorded = self.recorder.record(&name, source, &progress).await?;
+        let written = recorded.objects.iter().map(|object| object.length).sum();
+        self.events.emit(Event::ArtifactFinished { name: planned.name.clone(), read: recorded.plain_length, written });
+        Ok(Artifact {
+            name: planned.name.clone(),
+            content_type: planned.content_type.clone(),
+            plain_length: recorded.plain_length,
+            objects: recorded.objects,
+            details: serde_json::Value::Null,
+        })
+    }
+}

@@ -1,8 +1,8 @@
 //! What a component knows: how to back its server up, and what its artifacts mean.
 
 use crate::{
-    Result,
-    catalog::{Artifact, Failure, Manifest},
+    Error, Result,
+    catalog::{Artifact, Manifest},
     context::Context,
     event::Finding,
     id::BackupId,
@@ -55,13 +55,22 @@ pub struct Plan {
     pub jobs: usize,
 }
 
+/// An artifact that was planned and is missing.
+#[derive(Debug)]
+pub struct FailedArtifact {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub error: Error,
+}
+
 /// What a run wrote.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Artifacts that are stored and verified.
     pub artifacts: Vec<Artifact>,
     /// Artifacts that were planned and failed. Together with `artifacts` they are the plan.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FailedArtifact>,
     /// Facts of the whole run, for the manifest.
     pub details: serde_json::Value,
     /// What somebody should look at.

@@ -8,7 +8,7 @@ use crate::{
     hex,
     id::RepositoryId,
     keys::Keyring,
-    seal::{Codec, Expected, Opener},
+    seal::{Codec, Expected, Header, Opener},
     store::{Key, Store, StoreResult},
 };
 use bytes::Bytes;
@@ -99,7 +99,7 @@ impl OpenObject {
         }
         let seal = match &record.file_id {
             None => None,
-            Some(file_id) => Some(Opening::new(source, &record.logical_path, Some(file_id))?),
+            Some(_) => Some(Opening::new(source, &record)?),
         };
         Ok(Self { name, record, body: download.body, seal, digest: Sha256::new(), seen: 0 })
     }
@@ -131,11 +131,11 @@ impl OpenObject {
 }
 
 impl Opening {
-    fn new(source: &ContentSource, logical_path: &str, file_id: Option<&str>) -> Result<Self> {
+    fn new(source: &ContentSource, record: &ObjectRecord) -> Result<Self> {
         let keyring = source.keyring.clone().ok_or_else(|| {
             Error::new(ErrorKind::Key, "the backup is sealed and no key was given").hint("name the key file with --key-file or BACKUP_KEY_FILE")
         })?;
-        let file_id = match file_id {
+        let file_id = match &record.file_id {
             None => None,
             Some(text) => Some(
                 hex::decode(text).ok_or_else(|| Error::new(ErrorKind::Damaged, "the manifest holds an impossible file id"))?,
@@ -144,8 +144,9 @@ impl Opening {
         let expected = Expected {
             repository: source.repository,
             component: Some(source.component.clone()),
-            logical_path: logical_path.to_owned(),
+            logical_path: record.logical_path.clone(),
             file_id,
+            length: Some(record.length),
         };
         Ok(Self { opener: Opener::new(expected, keyring), decoder: None, opened: Vec::new() })
     }
@@ -153,28 +154,31 @@ impl Opening {
     fn feed(&mut self, bytes: &[u8]) -> Result<Vec<u8>> {
         self.opened.clear();
         self.opener.update(bytes, &mut self.opened)?;
-        self.decode()
+        match self.opener.header() {
+            Some(header) => decode(header, &mut self.decoder, &mut self.opened),
+            None => Ok(Vec::new()),
+        }
     }
 
     fn finish(mut self) -> Result<Vec<u8>> {
         self.opened.clear();
-        let Self { opener, .. } = &mut self;
-        opener.finish(&mut self.opened)?;
-        let mut out = self.decode()?;
+        let header = self.opener.finish(&mut self.opened)?;
+        let mut out = decode(&header, &mut self.decoder, &mut self.opened)?;
         if let Some(decoder) = self.decoder.take() {
             decoder.finish(&mut out)?;
         }
         Ok(out)
     }
+}
 
-    fn decode(&mut self) -> Result<Vec<u8>> {
-        match self.opener.header().map(|header| header.codec()) {
-            Some(Codec::Zstd) => {
-                let mut out = Vec::new();
-                self.decoder.get_or_insert_with(FrameDecoder::default).update(&self.opened, &mut out)?;
-                Ok(out)
-            }
-            _ => Ok(std::mem::take(&mut self.opened)),
+/// Content of what was opened: decompressed if the header says that it is compressed.
+fn decode(header: &Header, decoder: &mut Option<FrameDecoder>, opened: &mut Vec<u8>) -> Result<Vec<u8>> {
+    match header.spec().codec {
+        Codec::Stored => Ok(std::mem::take(opened)),
+        Codec::ZstdFrames => {
+            let mut out = Vec::new();
+            decoder.get_or_insert_with(FrameDecoder::default).update(opened, &mut out)?;
+            Ok(out)
         }
     }
 }

@@ -7,7 +7,6 @@
 //! Every queue is bounded, and [`Shape`] derives all sizes from one memory budget. Nothing is visible in the store before the source has vouched for
 //! its end.
 
-mod child;
 mod content;
 mod frame;
 mod object;
@@ -17,7 +16,9 @@ mod record;
 mod shape;
 mod source;
 
-pub use child::Child;
+#[cfg(all(test, feature = "testing"))]
+mod tests;
+
 pub use content::{ContentSource, content};
 pub use read_back::read_back;
 pub use record::{ObjectName, Packing, Progress, Recorded, Recorder, Sealing};

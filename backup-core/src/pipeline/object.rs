@@ -7,7 +7,7 @@ use crate::{
     hex,
     seal::{Codec, SealSpec, Sealer},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -20,7 +20,7 @@ pub(super) struct PackedFrame {
 /// An object whose bytes are being made. Synchronous: no I/O happens here.
 pub(super) struct ObjectWriter {
     sealing: Option<(Box<Sealer>, Option<SeekTable>)>,
-    buffer: BytesMut,
+    buffer: Vec<u8>,
     digest: Sha256,
     facts: ObjectFacts,
 }
@@ -39,14 +39,14 @@ pub(super) struct ObjectFacts {
 impl ObjectWriter {
     pub(super) fn begin(packing: &Packing, name: &ObjectName, created: Timestamp) -> Result<Self> {
         let mut writer =
-            Self { sealing: None, buffer: BytesMut::new(), digest: Sha256::new(), facts: ObjectFacts::default() };
+            Self { sealing: None, buffer: Vec::new(), digest: Sha256::new(), facts: ObjectFacts::default() };
         if let Packing::Sealed(seal) = packing {
             let spec = SealSpec {
                 repository: seal.repository,
                 component: seal.component.clone(),
                 logical_path: name.logical_path.clone(),
                 content_type: name.content_type.clone(),
-                codec: if name.compress { Codec::Zstd } else { Codec::Stored },
+                codec: if name.compress { Codec::ZstdFrames } else { Codec::Stored },
                 tool: seal.tool.clone(),
                 created,
             };
@@ -76,7 +76,11 @@ impl ObjectWriter {
             return None;
         }
         self.facts.length += size as u64;
-        Some(self.buffer.split_to(size).freeze())
+        let mut next = Vec::with_capacity(self.buffer.capacity());
+        next.extend_from_slice(&self.buffer[size..]);
+        let mut part = std::mem::replace(&mut self.buffer, next);
+        part.truncate(size);
+        Some(part.into())
     }
 
     /// Ends the object. What is returned follows the parts taken so far; it may be longer than a part.
@@ -92,7 +96,7 @@ impl ObjectWriter {
         }
         self.facts.length += self.buffer.len() as u64;
         self.facts.sha256 = hex::encode(&self.digest.finalize());
-        Ok((self.facts, self.buffer.freeze()))
+        Ok((self.facts, self.buffer.into()))
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {

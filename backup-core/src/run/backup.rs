@@ -9,7 +9,7 @@ use crate::{
     pipeline::{Packing, Recorder, Sealing, Shape},
     session::Session,
     store::Key,
-    target::{BackupTarget, Outcome, Plan},
+    target::{BackupTarget, FailedArtifact, Outcome, Plan},
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -30,12 +30,12 @@ pub struct BackupRequest {
 }
 
 /// What a run did.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct BackupReport {
     /// The manifest that was committed.
     pub manifest: Manifest,
     /// Planned artifacts that are missing from it.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<FailedArtifact>,
     /// What somebody should look at.
     pub findings: Vec<Finding>,
 }
@@ -93,11 +93,10 @@ async fn write(
     let started = cx.clock.now();
     let session = Session::new(claim.id(), recorder(cx, target, request, plan, repository), cx.events.clone());
     let outcome = target.backup(cx, plan, &session).await?;
-    accounted_for(plan, &outcome)?;
-    let (failures, findings) = (outcome.failures.clone(), outcome.findings.clone());
-    let manifest = manifest(cx, target, request, (plan, repository, claim), (started, outcome));
+    let outcome = accounted_for(plan, outcome)?;
+    let manifest = manifest(cx, target, request, (plan, repository, claim), (started, &outcome));
     commit(cx, repository, lease, claim, &manifest).await?;
-    Ok(BackupReport { manifest, failures, findings })
+    Ok(BackupReport { manifest, failures: outcome.failures, findings: outcome.findings })
 }
 
 fn recorder(cx: &Context, target: &dyn BackupTarget, request: &BackupRequest, plan: &Plan, repository: &Repository) -> Recorder {
@@ -122,7 +121,7 @@ fn recorder(cx: &Context, target: &dyn BackupTarget, request: &BackupRequest, pl
 }
 
 /// Every planned artifact is stored or reported as failed, and at least one is stored.
-fn accounted_for(plan: &Plan, outcome: &Outcome) -> Result<()> {
+fn accounted_for(plan: &Plan, mut outcome: Outcome) -> Result<Outcome> {
     for planned in &plan.artifacts {
         let stored = outcome.artifacts.iter().any(|artifact| artifact.name == planned.name);
         let failed = outcome.failures.iter().any(|failure| failure.name == planned.name);
@@ -130,10 +129,12 @@ fn accounted_for(plan: &Plan, outcome: &Outcome) -> Result<()> {
             return Err(Error::new(ErrorKind::Internal, format!("{} was neither stored nor reported", planned.name)));
         }
     }
-    match (outcome.artifacts.is_empty(), outcome.failures.first()) {
-        (true, Some(first)) => Err(first.to_error()),
-        (true, None) => Err(Error::new(ErrorKind::Config, "there is nothing to back up")),
-        (false, _) => Ok(()),
+    if !outcome.artifacts.is_empty() {
+        return Ok(outcome);
+    }
+    match outcome.failures.drain(..).next() {
+        Some(first) => Err(first.error.context(format!("back up {}", first.name))),
+        None => Err(Error::new(ErrorKind::Config, "there is nothing to back up")),
     }
 }
 
@@ -142,7 +143,7 @@ fn manifest(
     target: &dyn BackupTarget,
     request: &BackupRequest,
     (plan, repository, claim): (&Plan, &Repository, &Claim),
-    (started, outcome): (Timestamp, Outcome),
+    (started, outcome): (Timestamp, &Outcome),
 ) -> Manifest {
     Manifest {
         format: Manifest::FORMAT,
@@ -157,9 +158,9 @@ fn manifest(
         tool: cx.tool.clone(),
         complete: outcome.failures.is_empty(),
         parents: Vec::new(),
-        artifacts: outcome.artifacts,
-        failures: outcome.failures,
-        findings: outcome.findings,
-        details: outcome.details,
+        artifacts: outcome.artifacts.clone(),
+        failures: outcome.failures.iter().map(|failed| Failure { name: failed.name.clone(), error: failed.error.chain() }).collect(),
+        findings: outcome.findings.clone(),
+        details: outcome.details.clone(),
     }
 }

@@ -1,0 +1,83 @@
+//! Databases of one server as a [`BackupTarget`].
+
+mod backup;
+mod naming;
+mod plan;
+mod verify;
+
+use crate::{ServerSettings, ToolLocations};
+use async_trait::async_trait;
+use backup_core::{
+    Result,
+    catalog::{Artifact, Manifest},
+    context::Context,
+    event::Finding,
+    pipeline::ByteStream,
+    session::Session,
+    store::Key,
+    target::{BackupTarget, Outcome, Plan},
+};
+
+pub use backup::{ArtifactDetails, RunDetails};
+pub use naming::{DUMP_TYPE, GLOBALS, GLOBALS_TYPE};
+
+/// Which databases are backed up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// These. One that the server does not have is a failure of its own; the others are backed up.
+    Named(Vec<String>),
+    /// All that allow connections and are no templates, without these.
+    AllExcept(Vec<String>),
+}
+
+/// Logical backups: one `pg_dump` for each database, and roles and tablespaces.
+#[derive(Debug, Clone)]
+pub struct PgDump {
+    /// The server.
+    pub settings: ServerSettings,
+    /// Where its client programs are.
+    pub tools: ToolLocations,
+    /// Which databases.
+    pub selection: Selection,
+    /// How many databases are dumped at once.
+    pub jobs: usize,
+}
+
+impl PgDump {
+    /// The name of the target in manifests and leases.
+    pub const NAME: &'static str = "postgres.dump";
+    /// The component in sealed objects.
+    pub const COMPONENT: &'static str = "postgres";
+}
+
+#[async_trait]
+impl BackupTarget for PgDump {
+    fn name(&self) -> &str {
+        Self::NAME
+    }
+
+    fn component(&self) -> &str {
+        Self::COMPONENT
+    }
+
+    async fn check(&self, _cx: &Context) -> Result<Vec<Finding>> {
+        Box::pin(crate::check::check(self)).await
+    }
+
+    async fn plan(&self, _cx: &Context) -> Result<Plan> {
+        Box::pin(plan::plan(self)).await
+    }
+
+    async fn backup(&self, cx: &Context, plan: &Plan, session: &Session) -> Result<Outcome> {
+        Box::pin(backup::backup(self, cx, plan, session)).await
+    }
+
+    async fn verify(&self, _cx: &Context, artifact: &Artifact, content: ByteStream) -> Result<()> {
+        Box::pin(verify::verify(self, artifact, content)).await
+    }
+
+    /// Every key of a dump stands in its manifest.
+    async fn sweep(&self, _cx: &Context, _kept: &[Manifest]) -> Result<Vec<Key>> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,43 @@
+//! What a run is going to write.
+
+use super::{GLOBALS, PgDump, Selection, naming};
+use crate::{Session, all_databases, server_facts};
+use backup_core::{Error, ErrorKind, Result, target::Plan};
+
+/// Asks the server which databases there are.
+pub(super) async fn plan(target: &PgDump) -> Result<Plan> {
+    let session = Session::connect(&target.settings, &target.settings.maintenance_database).await?;
+    let facts = server_facts(&session).await?;
+    let databases = match &target.selection {
+        Selection::Named(names) => unique(names),
+        Selection::AllExcept(left_out) => {
+            let all = all_databases(&session).await?;
+            all.into_iter().filter(|name| !left_out.contains(name)).collect()
+        }
+    };
+    refuse_impossible(&databases)?;
+    let lineage = facts.system_identifier.map_or_else(|| target.settings.host.clone(), |id| id.to_string());
+    let artifacts = databases.iter().map(|name| naming::database(name)).chain([naming::globals()]).collect();
+    Ok(Plan { lineage, artifacts, jobs: target.jobs })
+}
+
+fn unique(names: &[String]) -> Vec<String> {
+    let mut seen = Vec::with_capacity(names.len());
+    for name in names {
+        if !seen.contains(name) {
+            seen.push(name.clone());
+        }
+    }
+    seen
+}
+
+fn refuse_impossible(databases: &[String]) -> Result<()> {
+    if databases.is_empty() {
+        return Err(Error::new(ErrorKind::Config, "the list of databases to back up is empty").hint("name some with --database, or use --all"));
+    }
+    if databases.iter().any(|name| name == GLOBALS) {
+        return Err(Error::new(ErrorKind::Config, format!("a database called {GLOBALS} cannot be backed up: roles and tablespaces are kept under that name"))
+            .hint("rename the database, or leave it out with --exclude"));
+    }
+    Ok(())
+}

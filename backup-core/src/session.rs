@@ -58,7 +58,7 @@ impl Session {
             content_type: planned.content_type.clone(),
             plain_length: recorded.plain_length,
             objects: recorded.objects,
-            details: serde_json::Value::Null,
+            details: serde_json::Map::new(),
         })
     }
 }

@@ -72,7 +72,7 @@ pub struct Outcome {
     /// Artifacts that were planned and failed. Together with `artifacts` they are the plan.
     pub failures: Vec<FailedArtifact>,
     /// Facts of the whole run, for the manifest.
-    pub details: serde_json::Value,
+    pub details: serde_json::Map<String, serde_json::Value>,
     /// What somebody should look at.
     pub findings: Vec<Finding>,
 }

@@ -3,9 +3,8 @@
 use super::source::ByteStream;
 use crate::{
     Error, ErrorKind, Result,
-    catalog::ObjectRecord,
+    catalog::StoredObject,
     frames::FrameDecoder,
-    hex,
     id::RepositoryId,
     keys::Keyring,
     seal::{Codec, Expected, Header, Opener},
@@ -35,14 +34,14 @@ pub struct ContentSource {
 /// the recorded length and digest, and was the one that the manifest means. Objects that the store encrypts carry no seal: of those, only the end of
 /// the stream proves the bytes that came before. Constant memory.
 #[must_use]
-pub fn content(source: ContentSource, objects: Vec<ObjectRecord>) -> ByteStream {
+pub fn content(source: ContentSource, objects: Vec<StoredObject>) -> ByteStream {
     let state = Reading { source, waiting: objects.into(), current: None };
     futures::stream::try_unfold(state, |mut state| async move { Ok(state.next().await?.map(|bytes| (bytes, state))) }).boxed()
 }
 
 struct Reading {
     source: ContentSource,
-    waiting: VecDeque<ObjectRecord>,
+    waiting: VecDeque<StoredObject>,
     current: Option<OpenObject>,
 }
 
@@ -72,7 +71,7 @@ impl Reading {
 /// An object being read.
 struct OpenObject {
     name: String,
-    record: ObjectRecord,
+    record: StoredObject,
     body: BoxStream<'static, StoreResult<Bytes>>,
     seal: Option<Opening>,
     digest: Sha256,
@@ -86,7 +85,7 @@ struct Opening {
 }
 
 impl OpenObject {
-    async fn begin(source: &ContentSource, record: ObjectRecord) -> Result<Self> {
+    async fn begin(source: &ContentSource, record: StoredObject) -> Result<Self> {
         let key = Key::from(record.key.as_str());
         let name = source.store.location().of(&key);
         let download = source.store.get(&key, None, None).await?;
@@ -123,7 +122,7 @@ impl OpenObject {
             None => Vec::new(),
             Some(opening) => opening.finish().map_err(|error| error.context(format!("open {}", self.name)))?,
         };
-        if hex::encode(&self.digest.finalize()) != self.record.sha256 {
+        if self.digest.finalize().as_slice() != self.record.sha256 {
             return Err(damaged("does not have the recorded digest".to_owned()));
         }
         Ok(rest)
@@ -131,21 +130,15 @@ impl OpenObject {
 }
 
 impl Opening {
-    fn new(source: &ContentSource, record: &ObjectRecord) -> Result<Self> {
+    fn new(source: &ContentSource, record: &StoredObject) -> Result<Self> {
         let keyring = source.keyring.clone().ok_or_else(|| {
             Error::new(ErrorKind::Key, "the backup is sealed and no key was given").hint("name the key file with --key-file or BACKUP_KEY_FILE")
         })?;
-        let file_id = match &record.file_id {
-            None => None,
-            Some(text) => Some(
-                hex::decode(text).ok_or_else(|| Error::new(ErrorKind::Damaged, "the manifest holds an impossible file id"))?,
-            ),
-        };
         let expected = Expected {
             repository: source.repository,
             component: Some(source.component.clone()),
             logical_path: record.logical_path.clone(),
-            file_id,
+            file_id: record.file_id,
             length: Some(record.length),
         };
         Ok(Self { opener: Opener::new(expected, keyring), decoder: None, opened: Vec::new() })

@@ -4,7 +4,6 @@ use super::{Packing, record::ObjectName};
 use crate::{
     Result,
     frames::SeekTable,
-    hex,
     seal::{Codec, SealSpec, Sealer},
 };
 use bytes::Bytes;
@@ -28,10 +27,10 @@ pub(super) struct ObjectWriter {
 /// What is known of an object once its bytes are made.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ObjectFacts {
-    pub(super) file_id: Option<String>,
+    pub(super) file_id: Option<[u8; 32]>,
     pub(super) length: u64,
     pub(super) payload_offset: u64,
-    pub(super) sha256: String,
+    pub(super) sha256: [u8; 32],
     /// What stands before the payload; the digest does not cover it.
     pub(super) header: Vec<u8>,
 }
@@ -51,7 +50,7 @@ impl ObjectWriter {
                 created,
             };
             let (sealer, header) = Sealer::begin(spec, &seal.keyring, seal.entropy.as_ref())?;
-            writer.facts.file_id = Some(hex::encode(&sealer.file_id()));
+            writer.facts.file_id = Some(sealer.file_id());
             writer.facts.payload_offset = sealer.payload_offset();
             let (clear, payload) = header.split_at(usize::try_from(sealer.payload_offset()).unwrap_or(header.len()));
             writer.digest.update(payload);
@@ -95,7 +94,7 @@ impl ObjectWriter {
             self.digest.update(&self.buffer[from..]);
         }
         self.facts.length += self.buffer.len() as u64;
-        self.facts.sha256 = hex::encode(&self.digest.finalize());
+        self.facts.sha256 = self.digest.finalize().into();
         Ok((self.facts, self.buffer.into()))
     }
 

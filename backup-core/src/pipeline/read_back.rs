@@ -2,8 +2,7 @@
 
 use crate::{
     Error, ErrorKind, Result,
-    catalog::ObjectRecord,
-    hex,
+    catalog::StoredObject,
     store::{Key, Store},
 };
 use futures::TryStreamExt;
@@ -17,7 +16,7 @@ const MAX_HEADER: u64 = 8 + 4 + 4096 + 4 + 16384 + 32;
 ///
 /// # Errors
 /// [`ErrorKind::Damaged`] naming the key if the object is missing, or longer, shorter or other than recorded; the store's error if it cannot be read.
-pub async fn read_back(store: &dyn Store, object: &ObjectRecord) -> Result<Vec<u8>> {
+pub async fn read_back(store: &dyn Store, object: &StoredObject) -> Result<Vec<u8>> {
     let key = Key::from(object.key.as_str());
     let damaged = |what: String| Error::new(ErrorKind::Damaged, format!("{} {what}", store.location().of(&key)));
     if object.payload_offset > MAX_HEADER {
@@ -38,7 +37,7 @@ pub async fn read_back(store: &dyn Store, object: &ObjectRecord) -> Result<Vec<u
     if length != object.length {
         return Err(damaged(format!("has {length} bytes where {} were recorded", object.length)));
     }
-    if hex::encode(&digest.finalize()) != object.sha256 {
+    if digest.finalize().as_slice() != object.sha256 {
         return Err(damaged("does not have the recorded digest".to_owned()));
     }
     Ok(header)

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Error, ErrorKind, Result,
-    catalog::ObjectRecord,
+    catalog::StoredObject,
     clock::{Clock, Entropy},
     frames::FrameEncoder,
     id::RepositoryId,
@@ -80,7 +80,7 @@ pub struct Recorded {
     /// Bytes of the source.
     pub plain_length: u64,
     /// Its objects, in order.
-    pub objects: Vec<ObjectRecord>,
+    pub objects: Vec<StoredObject>,
 }
 
 /// Called with bytes read from the source and bytes sent to the store, so far.
@@ -117,7 +117,7 @@ enum Item {
 /// The objects of an artifact so far.
 #[derive(Default)]
 struct Progressed {
-    done: Vec<ObjectRecord>,
+    done: Vec<StoredObject>,
     headers: Vec<Vec<u8>>,
     sender: Option<PartSender>,
     read: u64,
@@ -280,8 +280,8 @@ fn joined<T>(result: std::result::Result<T, tokio::task::JoinError>) -> Result<T
     result.map_err(|error| Error::new(ErrorKind::Internal, "a worker thread failed").because(error))
 }
 
-fn record_of(name: &ObjectName, facts: super::object::ObjectFacts, receipt: PutReceipt) -> ObjectRecord {
-    ObjectRecord {
+fn record_of(name: &ObjectName, facts: super::object::ObjectFacts, receipt: PutReceipt) -> StoredObject {
+    StoredObject {
         key: name.key.to_string(),
         logical_path: name.logical_path.clone(),
         file_id: facts.file_id,

@@ -89,6 +89,6 @@ pub fn content_source(cx: &Context, target: &dyn BackupTarget, manifest: &Manife
         store: cx.store.clone(),
         repository: manifest.repository,
         component: target.component().to_owned(),
-        keyring: Some(cx.keyring.clone()),
+        keyring: cx.keyring.clone(),
     }
 }

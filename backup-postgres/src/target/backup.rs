@@ -159,6 +159,10 @@ fn run_details(target: &PgDump, facts: &ServerFacts, tools: &ClientTools) -> Run
     }
 }
 
-fn to_json(details: &impl Serialize) -> Result<serde_json::Value> {
-    serde_json::to_value(details).map_err(|error| Error::new(ErrorKind::Internal, "write details").because(error))
+fn to_json(details: &impl Serialize) -> Result<serde_json::Map<String, serde_json::Value>> {
+    match serde_json::to_value(details) {
+        Ok(serde_json::Value::Object(map)) => Ok(map),
+        Ok(_) => Err(Error::new(ErrorKind::Internal, "details are no object")),
+        Err(error) => Err(Error::new(ErrorKind::Internal, "write details").because(error)),
+    }
 }

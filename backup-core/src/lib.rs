@@ -13,6 +13,7 @@ pub mod id;
 pub mod keys;
 pub mod pipeline;
 pub mod retention;
+pub mod retry;
 pub mod run;
 pub mod seal;
 pub mod store;

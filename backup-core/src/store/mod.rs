@@ -1,10 +1,21 @@
 //! Where backups are kept: the [`Store`] trait and what it speaks of.
 
+mod adapter;
+pub mod aws_options;
+mod connect;
 mod error;
+mod file;
 mod key;
+mod probe;
+mod retrying;
+mod s3;
 
+pub use aws_options::from_environment;
+pub use connect::{StoreConfig, connect};
 pub use error::{Retry, StoreError, StoreErrorKind};
 pub use key::Key;
+pub use probe::probe;
+pub use retrying::Retrying;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -199,9 +210,14 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     async fn head(&self, key: &Key) -> StoreResult<Option<ObjectMeta>>;
 
     /// Lists what starts with `prefix`, which ends anywhere, not just at a `/`. Pages are fetched as the stream is read; memory is one page.
+    ///
+    /// An entry may be an object that another program wrote and that this store cannot address; what cannot even be named fails the listing, it is
+    /// never left out. After an error whose retry is `Maybe`, reading on asks for the same page again: nothing is lost or comes twice. After any
+    /// other error the stream has ended.
     fn list(&self, prefix: &Key, depth: ListDepth) -> BoxStream<'static, StoreResult<ListEntry>>;
 
-    /// Lists unfinished uploads of keys that start with `prefix`. Some stores only answer for a whole key.
+    /// Lists unfinished uploads of keys that start with `prefix`. Some stores only answer for a whole key
+    /// (MinIO: anything else lists nothing). Errors as in [`Store::list`].
     fn uploads(&self, prefix: &Key) -> BoxStream<'static, StoreResult<UnfinishedUpload>>;
 
     /// Removes an unfinished upload and its parts. Idempotent.

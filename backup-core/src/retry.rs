@@ -1,0 +1,229 @@
+//! The one retry loop: full jitter, exponential pauses, a deadline.
+//!
+//! What may be tried again is decided by the error ([`Retryable`]), how often and how long by a [`Policy`]. Time is tokio's, so that a paused
+//! runtime tests hours in no time.
+
+use crate::{clock::Entropy, store::Retry};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep, timeout_at};
+
+/// An error that knows whether trying again can help.
+pub trait Retryable: Sized {
+    /// Whether it can.
+    fn retry(&self) -> Retry;
+
+    /// The same error, marked as tried until the deadline.
+    #[must_use]
+    fn exhausted(self) -> Self;
+}
+
+/// How long something is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// No attempt begins later than this after the first one (or after the last progress of a stream).
+    pub deadline: Duration,
+    /// Upper bound of the first pause; it doubles with each failure.
+    pub first_pause: Duration,
+    /// Upper bound of every pause.
+    pub longest_pause: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(60),
+            first_pause: Duration::from_millis(200),
+            longest_pause: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Tries things again.
+#[derive(Debug, Clone)]
+pub struct Retrier {
+    policy: Policy,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl Retrier {
+    /// One that follows `policy` and draws its jitter from `entropy`.
+    #[must_use]
+    pub fn new(policy: Policy, entropy: Arc<dyn Entropy>) -> Self {
+        Self { policy, entropy }
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// A fresh count of failures.
+    #[must_use]
+    pub fn attempts(&self) -> Attempts {
+        Attempts {
+            retrier: self.clone(),
+            began: Instant::now(),
+            failures: 0,
+        }
+    }
+
+    /// Calls `attempt` (with the number of attempts before) until it succeeds, fails for good, or the deadline is reached.
+    ///
+    /// An attempt that is under way at the deadline gets `allowance` more (the time its data needs on a slow line); then it is dropped and the
+    /// last error returned, or the one that `stalled` makes if there was none.
+    ///
+    /// # Errors
+    /// The last error; marked as exhausted if it could have been tried again.
+    pub async fn run<T, E, F, A>(
+        &self,
+        allowance: Duration,
+        stalled: impl FnOnce() -> E,
+        mut attempt: A,
+    ) -> Result<T, E>
+    where
+        E: Retryable,
+        F: Future<Output = Result<T, E>>,
+        A: FnMut(u32) -> F,
+    {
+        let mut attempts = self.attempts();
+        let cut = attempts.began + self.policy.deadline + allowance;
+        let mut last = None;
+        loop {
+            match timeout_at(cut, attempt(attempts.failures)).await {
+                Ok(Ok(value)) => return Ok(value),
+                Ok(Err(error)) => last = Some(attempts.pause(error).await?),
+                Err(_) => return Err(last.unwrap_or_else(stalled).exhausted()),
+            }
+        }
+    }
+}
+
+/// A count of failures in a row, and when the first attempt began.
+#[derive(Debug)]
+pub struct Attempts {
+    retrier: Retrier,
+    began: Instant,
+    failures: u32,
+}
+
+impl Attempts {
+    /// Waits before the next attempt after `error`, which is given back.
+    ///
+    /// # Errors
+    /// `error`, if trying again cannot help, or (marked as exhausted) if the deadline comes before the next attempt.
+    pub async fn pause<E: Retryable>(&mut self, error: E) -> Result<E, E> {
+        if error.retry() != Retry::Maybe {
+            return Err(error);
+        }
+        let pause = self.next_pause();
+        if Instant::now() + pause >= self.began + self.retrier.policy.deadline {
+            return Err(error.exhausted());
+        }
+        self.failures += 1;
+        sleep(pause).await;
+        Ok(error)
+    }
+
+    /// Forgets the failures: something was achieved.
+    pub fn progress(&mut self) {
+        self.began = Instant::now();
+        self.failures = 0;
+    }
+
+    /// Anything between nothing and the bound, so that many clients do not come back at once.
+    fn next_pause(&self) -> Duration {
+        let policy = self.retrier.policy;
+        let doubled = policy.first_pause.saturating_mul(1 << self.failures.min(20));
+        let bound = doubled.min(policy.longest_pause);
+        let mut bytes = [0; 4];
+        match self.retrier.entropy.fill(&mut bytes) {
+            Ok(()) => bound.mul_f64(f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)),
+            // A pause without jitter is still a pause; what needs randomness will say that there is none.
+            Err(_) => bound,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemEntropy;
+    use crate::store::{Key, StoreError, StoreErrorKind};
+    use std::cell::Cell;
+
+    fn retrier() -> Retrier {
+        Retrier::new(Policy::default(), Arc::new(SystemEntropy))
+    }
+
+    fn error(kind: StoreErrorKind) -> StoreError {
+        StoreError::new(kind, "put", &Key::from("a"))
+    }
+
+    fn stalled() -> StoreError {
+        error(StoreErrorKind::Unreachable)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_goes_away_is_tried_again() {
+        let calls = Cell::new(0);
+        let result = retrier()
+            .run(Duration::ZERO, stalled, |before| {
+                calls.set(calls.get() + 1);
+                async move {
+                    if before < 3 {
+                        Err(error(StoreErrorKind::Throttled))
+                    } else {
+                        Ok(before)
+                    }
+                }
+            })
+            .await;
+        assert_eq!((result.unwrap(), calls.get()), (3, 4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_go_away_is_not_tried_again() {
+        let calls = Cell::new(0);
+        let failed = retrier()
+            .run(Duration::ZERO, stalled, |_| {
+                calls.set(calls.get() + 1);
+                async { Err::<(), _>(error(StoreErrorKind::Forbidden)) }
+            })
+            .await
+            .unwrap_err();
+        assert_eq!((calls.get(), failed.retry()), (1, Retry::Never));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_deadline_the_error_is_exhausted() {
+        let began = Instant::now();
+        let failed = retrier()
+            .run(Duration::ZERO, stalled, |_| async {
+                Err::<(), _>(error(StoreErrorKind::Server))
+            })
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (failed.kind(), failed.retry()),
+            (StoreErrorKind::Server, Retry::Exhausted)
+        );
+        assert!(began.elapsed() <= Policy::default().deadline);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_hangs_is_dropped_at_the_deadline_and_its_allowance() {
+        let began = Instant::now();
+        let failed = retrier()
+            .run(Duration::from_secs(5), stalled, |_| {
+                std::future::pending::<Result<(), _>>()
+            })
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (failed.kind(), failed.retry()),
+            (StoreErrorKind::Unreachable, Retry::Exhausted)
+        );
+        assert_eq!(began.elapsed().as_secs(), 65);
+    }
+}

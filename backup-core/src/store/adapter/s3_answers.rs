@@ -1,0 +1,182 @@
+//! S3's lists as XML.
+
+use crate::store::{ETag, Key, ListEntry, ObjectMeta};
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+
+/// What may be wrong with a list.
+pub(super) type Malformed = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct ObjectPage {
+    #[serde(default)]
+    is_truncated: bool,
+    next_continuation_token: Option<String>,
+    encoding_type: Option<String>,
+    #[serde(default)]
+    contents: Vec<Contents>,
+    #[serde(default)]
+    common_prefixes: Vec<CommonPrefix>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Contents {
+    key: String,
+    last_modified: Timestamp,
+    #[serde(rename = "ETag")]
+    e_tag: Option<String>,
+    size: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CommonPrefix {
+    prefix: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct UploadPage {
+    #[serde(default)]
+    is_truncated: bool,
+    next_key_marker: Option<String>,
+    next_upload_id_marker: Option<String>,
+    encoding_type: Option<String>,
+    #[serde(default)]
+    upload: Vec<UploadLine>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UploadLine {
+    key: String,
+    upload_id: String,
+    initiated: Option<Timestamp>,
+}
+
+/// An unfinished upload, under its full key.
+pub(super) struct FoundUpload {
+    pub(super) key: Vec<u8>,
+    pub(super) id: String,
+    pub(super) initiated: Option<Timestamp>,
+}
+
+impl ObjectPage {
+    pub(super) fn parse(document: &[u8]) -> Result<Self, Malformed> {
+        Ok(quick_xml::de::from_str(std::str::from_utf8(document)?)?)
+    }
+
+    /// The token of the next page, if there is one.
+    pub(super) fn next(&mut self) -> Result<Option<String>, Malformed> {
+        if !self.is_truncated {
+            return Ok(None);
+        }
+        match self.next_continuation_token.take() {
+            Some(token) if !token.is_empty() => Ok(Some(token)),
+            _ => Err("the store cut the list and does not say where it goes on".into()),
+        }
+    }
+
+    /// The entries, each key passed through `relative`.
+    pub(super) fn entries(
+        self,
+        relative: impl Fn(&[u8]) -> Result<Key, Malformed>,
+    ) -> Result<Vec<ListEntry>, Malformed> {
+        let encoding = self.encoding_type;
+        let objects = self.contents.into_iter().map(|line| {
+            Ok(ListEntry::Object(ObjectMeta {
+                key: relative(&decoded(&line.key, encoding.as_deref()))?,
+                length: line.size,
+                modified: line.last_modified,
+                etag: line.e_tag.map(ETag),
+                encryption: None,
+            }))
+        });
+        let folders = self.common_prefixes.into_iter().map(|line| {
+            let key = relative(&decoded(&line.prefix, encoding.as_deref()))?;
+            Ok(ListEntry::Folder(key))
+        });
+        objects.chain(folders).collect()
+    }
+}
+
+impl UploadPage {
+    pub(super) fn parse(document: &[u8]) -> Result<Self, Malformed> {
+        Ok(quick_xml::de::from_str(std::str::from_utf8(document)?)?)
+    }
+
+    /// The key and upload id after which the next page begins, if there is one.
+    pub(super) fn next(&self) -> Result<Option<(Vec<u8>, String)>, Malformed> {
+        if !self.is_truncated {
+            return Ok(None);
+        }
+        match &self.next_key_marker {
+            Some(key) if !key.is_empty() => Ok(Some((
+                decoded(key, self.encoding_type.as_deref()),
+                self.next_upload_id_marker.clone().unwrap_or_default(),
+            ))),
+            _ => Err("the store cut the list of uploads and does not say where it goes on".into()),
+        }
+    }
+
+    pub(super) fn uploads(self) -> Vec<FoundUpload> {
+        let encoding = self.encoding_type;
+        let lines = self.upload.into_iter();
+        lines
+            .map(|line| FoundUpload {
+                key: decoded(&line.key, encoding.as_deref()),
+                id: line.upload_id,
+                initiated: line.initiated,
+            })
+            .collect()
+    }
+}
+
+/// A key of a list: form-encoded if the answer says so (XML cannot hold every character that a key can).
+fn decoded(text: &str, encoding: Option<&str>) -> Vec<u8> {
+    match encoding {
+        Some("url") => percent_decode_str(&text.replace('+', " ")).collect(),
+        _ => text.as_bytes().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = r#"<?xml version="1.0"?><ListBucketResult><Name>b</Name><Prefix></Prefix><KeyCount>2</KeyCount>
+        <IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken><EncodingType>url</EncodingType>
+        <Contents><Key>a%2F%2Fb+c%2B%01</Key><LastModified>2026-11-22T21:14:33.123Z</LastModified><ETag>&quot;e&quot;</ETag><Size>3</Size></Contents>
+        <CommonPrefixes><Prefix>p/</Prefix></CommonPrefixes>
+        <Contents><Key>z</Key><LastModified>2026-11-22T21:14:33Z</LastModified><Size>0</Size><StorageClass>STANDARD</StorageClass></Contents>
+        </ListBucketResult>"#;
+
+    #[test]
+    fn keys_that_no_url_could_hold_are_listed_as_they_are() {
+        let mut page = ObjectPage::parse(LIST.as_bytes()).unwrap();
+        assert_eq!(page.next().unwrap().as_deref(), Some("t"));
+        let entries = page.entries(|key| Ok(Key::new(key))).unwrap();
+        let [
+            ListEntry::Object(first),
+            ListEntry::Object(second),
+            ListEntry::Folder(folder),
+        ] = &entries[..]
+        else {
+            panic!("{entries:?}");
+        };
+        assert_eq!(first.key, Key::from("a//b c+\u{1}"));
+        assert_eq!(first.etag, Some(ETag("\"e\"".into())));
+        assert_eq!((&second.key, second.length), (&Key::from("z"), 0));
+        assert_eq!(folder, &Key::from("p/"));
+    }
+
+    #[test]
+    fn a_cut_list_that_does_not_go_on_is_an_error() {
+        let list = LIST.replace("<NextContinuationToken>t</NextContinuationToken>", "");
+        assert!(ObjectPage::parse(list.as_bytes()).unwrap().next().is_err());
+        assert!(ObjectPage::parse(&LIST.as_bytes()[..200]).is_err());
+    }
+}

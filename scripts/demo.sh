@@ -9,4 +9,4 @@ scripts/install.sh
 if [ -z "${STORE:-}" ]; then start_building_servers minio; fi
 cargo build --release -p backup-bins -p backup-tests --bins
 if [ -z "${STORE:-}" ]; then wait_for_servers; fi
-exec "$CARGO_TARGET_DIR/release/demo" ${STORE:+"$STORE"}
+exec "$CARGO_TARGET_DIR/release/demo"

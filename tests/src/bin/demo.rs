@@ -1,102 +1,131 @@
-//! `make demo`: the main job from end to end on throw-away servers.
+//! `make demo`: the main job from end to end, on throw-away servers.
 //!
-//! Eight databases are backed up to S3 (or to the folder `STORE`), listed and verified; one is destroyed, restored, and compared with what it was.
+//! Eight filled databases are backed up, listed and verified; one is dropped, restored, and compared with what was there.
+//! `STORE=/some/folder` keeps the backup in a local folder instead of a throw-away S3 server.
+#![expect(clippy::print_stdout, reason = "it tells what it does")]
 
-use backup_tests::{Minio, Postgres, PostgresOptions, SeededData, fingerprint};
-use std::{
-    io::Write,
-    path::{Path, PathBuf},
-    process::{Command, ExitCode},
-    time::Instant,
-};
+use std::ffi::OsString;
+use std::io::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
 
-const LOST: &str = "platform_money";
+use backup_tests::{Minio, Postgres, SeededData, fingerprint};
 
-fn main() -> ExitCode {
-    let demo = Demo::start();
-    demo.step("Back up the eight databases", &["backup-postgres"]);
-    demo.step("What is there?", &["backup-postgres", "list"]);
-    demo.step("Read every byte back, open it, and let pg_restore walk it", &["backup-postgres", "verify", "latest", "--depth", "content"]);
-    let before = demo.timed("Take a fingerprint of platform_money", || fingerprint(&demo.postgres, LOST));
-    demo.timed("Disaster: DROP DATABASE platform_money", || demo.postgres.psql("postgres", &format!("DROP DATABASE {LOST}")));
-    demo.step("Restore it", &["backup-postgres", "restore", LOST, "--create", "--confirm", LOST]);
-    let after = demo.timed("Take the fingerprint again", || fingerprint(&demo.postgres, LOST));
+const VICTIM: &str = "platform_money";
+
+fn main() -> Result<()> {
+    let start = Instant::now();
+    let scratch = tempfile::tempdir()?;
+    let postgres = step("start PostgreSQL", Postgres::start);
+    step("fill eight databases with 200 MB", || {
+        SeededData::demo().load(&postgres)
+    });
+    let store = step("start the store", Store::open);
+    let programs = Programs {
+        environment: environment(&postgres, &store, &scratch.path().join("backup.key")),
+    };
+
+    programs.run(
+        "backup-admin",
+        &[
+            "keys",
+            "new",
+            "--out",
+            &scratch.path().join("backup.key").display().to_string(),
+        ],
+    )?;
+    programs.run("backup-postgres", &[])?;
+    programs.run("backup-postgres", &["list"])?;
+    programs.run("backup-postgres", &["verify", "latest"])?;
+    let before = step("take a fingerprint of platform_money", || {
+        fingerprint(&postgres, VICTIM)
+    });
+    step("drop platform_money", || {
+        postgres.psql("postgres", &format!("DROP DATABASE {VICTIM}"))
+    });
+    programs.run("backup-postgres", &["restore", VICTIM, "--create", "--confirm", VICTIM])?;
+    let after = step("compare platform_money with what was there", || {
+        fingerprint(&postgres, VICTIM)
+    });
     if before != after {
-        say("FAILED: the restored database differs from what was there");
-        return ExitCode::FAILURE;
+        return Err(Error::other(format!(
+            "{VICTIM} differs:\nbefore\n{before}\nafter\n{after}"
+        )));
     }
-    say(&format!("\nplatform_money is what it was: fingerprint {}", after.lines().last().unwrap_or_default()));
-    say(&format!("all done in {:.1} s; the servers stop and their folders go", demo.begun.elapsed().as_secs_f64()));
-    ExitCode::SUCCESS
+    println!(
+        "\nequal: {} objects, {:.1} s in all",
+        before.lines().count(),
+        start.elapsed().as_secs_f64()
+    );
+    Ok(())
 }
 
-struct Demo {
-    begun: Instant,
-    postgres: Postgres,
-    minio: Option<Minio>,
-    store: String,
-    keys: tempfile::TempDir,
+fn step<T>(what: &str, work: impl FnOnce() -> T) -> T {
+    println!("\n== {what}");
+    let start = Instant::now();
+    let result = work();
+    println!("   {:.1} s", start.elapsed().as_secs_f64());
+    result
 }
 
-impl Demo {
-    fn start() -> Self {
-        let begun = Instant::now();
-        let folder = std::env::args().nth(1);
-        let minio = folder.is_none().then(|| {
-            say("\n--> Start an S3 server (MinIO)");
-            let server = Minio::start();
-            server.create_bucket("platform-backups");
-            server
-        });
-        let store = folder.map_or_else(|| "s3://platform-backups/postgres".to_owned(), |folder| format!("file://{}", absolute(&folder).display()));
-        say("\n--> Start PostgreSQL and fill eight databases");
-        let postgres = Postgres::start_with(&PostgresOptions::default());
-        SeededData::demo().load(&postgres);
-        let size = postgres.psql("postgres", "SELECT pg_size_pretty(sum(pg_database_size(datname))) FROM pg_database WHERE datname LIKE 'platform%'");
-        say(&format!("    {size} in eight databases, {:.1} s", begun.elapsed().as_secs_f64()));
-        let keys = tempfile::tempdir().expect("a folder under $TMPDIR");
-        let demo = Self { begun, postgres, minio, store, keys };
-        demo.step("Make a key file", &["backup-admin", "keys", "new", "--out", &demo.key_file().display().to_string()]);
-        demo
-    }
+/// Where the backups go.
+enum Store {
+    S3(Box<Minio>),
+    Folder(PathBuf),
+}
 
-    /// Runs one of the programs as an operator would, showing what it prints.
-    fn step(&self, what: &str, words: &[&str]) {
-        say(&format!("\n--> {what}\n    $ {}", words.join(" ")));
-        let begun = Instant::now();
-        let status = self.command(words).status().expect("the program is built beside this one");
-        assert!(status.success(), "{} ended with {status}", words.join(" "));
-        say(&format!("    {:.1} s", begun.elapsed().as_secs_f64()));
-    }
-
-    fn timed<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
-        let begun = Instant::now();
-        let result = work();
-        say(&format!("\n--> {what}\n    {:.1} s", begun.elapsed().as_secs_f64()));
-        result
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let here = std::env::current_exe().expect("path of this program");
-        let mut command = Command::new(here.with_file_name(words[0]));
-        command.args(&words[1..]).envs(self.postgres.environment()).env("POSTGRES_PASSWORD", Postgres::PASSWORD).env_remove("PGPASSWORD");
-        command.env("BACKUP_STORE", &self.store).env("BACKUP_KEY_FILE", self.key_file());
-        if let Some(minio) = &self.minio {
-            command.env("AWS_ENDPOINT_URL", minio.endpoint()).env("AWS_REGION", Minio::REGION);
-            command.env("AWS_ACCESS_KEY_ID", Minio::ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", Minio::SECRET_KEY);
+impl Store {
+    fn open() -> Self {
+        match std::env::var_os("STORE").filter(|folder| !folder.is_empty()) {
+            Some(folder) => Self::Folder(folder.into()),
+            None => {
+                let minio = Minio::start();
+                minio.create_bucket("platform-backups");
+                Self::S3(Box::new(minio))
+            }
         }
+    }
+
+    fn environment(&self) -> Vec<(&'static str, OsString)> {
+        match self {
+            Self::Folder(folder) => vec![("BACKUP_STORE", format!("file://{}", folder.display()).into())],
+            Self::S3(minio) => vec![
+                ("BACKUP_STORE", "s3://platform-backups/postgres".into()),
+                ("AWS_ENDPOINT_URL", minio.endpoint().into()),
+                ("AWS_ACCESS_KEY_ID", Minio::ACCESS_KEY.into()),
+                ("AWS_SECRET_ACCESS_KEY", Minio::SECRET_KEY.into()),
+                ("AWS_REGION", Minio::REGION.into()),
+            ],
+        }
+    }
+}
+
+fn environment(postgres: &Postgres, store: &Store, key_file: &Path) -> Vec<(&'static str, OsString)> {
+    let mut environment = store.environment();
+    environment.extend(postgres.environment().map(|(name, value)| (name, value.into())));
+    environment.push(("BACKUP_KEY_FILE", key_file.into()));
+    environment
+}
+
+/// The programs that are shown, built beside this one.
+struct Programs {
+    environment: Vec<(&'static str, OsString)>,
+}
+
+impl Programs {
+    fn run(&self, program: &str, arguments: &[&str]) -> Result<()> {
+        let path = std::env::current_exe()?.with_file_name(program);
+        let line = format!("{program} {}", arguments.join(" "));
+        let mut command = Command::new(path);
         command
+            .args(arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+        let status = step(&line, || command.status())?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Error::other(format!("{line}: {status}")))
+        }
     }
-
-    fn key_file(&self) -> PathBuf {
-        self.keys.path().join("backup.key")
-    }
-}
-
-fn absolute(folder: &str) -> PathBuf {
-    std::path::absolute(Path::new(folder)).expect("a path")
-}
-
-fn say(text: &str) {
-    writeln!(std::io::stdout(), "{text}").expect("standard output");
 }

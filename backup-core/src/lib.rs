@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod clock;
+pub mod context;
 pub mod error;
 pub mod event;
 pub mod frames;
@@ -16,8 +17,11 @@ pub mod retention;
 pub mod retry;
 pub mod run;
 pub mod seal;
+pub mod session;
 pub mod store;
-#[cfg(feature = "testing")]
+pub mod target;
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use context::Context;
 pub use error::{Error, ErrorKind, Result};

@@ -48,11 +48,19 @@ impl Session {
             compress: planned.compress,
         };
         let progress = |read, written| {
-            self.events.emit(Event::ArtifactProgress { name: planned.name.clone(), read, written });
+            self.events.emit(Event::ArtifactProgress {
+                name: planned.name.clone(),
+                read,
+                written,
+            });
         };
         let recorded = self.recorder.record(&name, source, &progress).await?;
         let written = recorded.objects.iter().map(|object| object.length).sum();
-        self.events.emit(Event::ArtifactFinished { name: planned.name.clone(), read: recorded.plain_length, written });
+        self.events.emit(Event::ArtifactFinished {
+            name: planned.name.clone(),
+            read: recorded.plain_length,
+            written,
+        });
         Ok(Artifact {
             name: planned.name.clone(),
             content_type: planned.content_type.clone(),

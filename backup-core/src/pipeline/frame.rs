@@ -14,7 +14,11 @@ pub(super) struct Frames {
 
 impl Frames {
     pub(super) fn new(stream: ByteStream, size: usize) -> Self {
-        Self { stream, size, rest: Bytes::new() }
+        Self {
+            stream,
+            size,
+            rest: Bytes::new(),
+        }
     }
 
     /// The next `size` bytes, or fewer at the end; `None` after it. The end has then been vouched for.

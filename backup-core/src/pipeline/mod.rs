@@ -10,6 +10,7 @@
 mod content;
 mod frame;
 mod object;
+mod object_reader;
 mod parts;
 mod read_back;
 mod record;

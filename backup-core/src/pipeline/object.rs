@@ -3,7 +3,7 @@
 use super::{Packing, record::ObjectName};
 use crate::{
     Result,
-    frames::SeekTable,
+    frames::{Frame, SeekTable},
     seal::{Codec, SealSpec, Sealer},
 };
 use bytes::Bytes;
@@ -14,6 +14,8 @@ use sha2::{Digest, Sha256};
 pub(super) struct PackedFrame {
     pub(super) bytes: Bytes,
     pub(super) content: u64,
+    /// Its line in the seek table, if it is compressed.
+    pub(super) frame: Option<Frame>,
 }
 
 /// An object whose bytes are being made. Synchronous: no I/O happens here.
@@ -37,15 +39,23 @@ pub(super) struct ObjectFacts {
 
 impl ObjectWriter {
     pub(super) fn begin(packing: &Packing, name: &ObjectName, created: Timestamp) -> Result<Self> {
-        let mut writer =
-            Self { sealing: None, buffer: Vec::new(), digest: Sha256::new(), facts: ObjectFacts::default() };
+        let mut writer = Self {
+            sealing: None,
+            buffer: Vec::new(),
+            digest: Sha256::new(),
+            facts: ObjectFacts::default(),
+        };
         if let Packing::Sealed(seal) = packing {
             let spec = SealSpec {
                 repository: seal.repository,
                 component: seal.component.clone(),
                 logical_path: name.logical_path.clone(),
                 content_type: name.content_type.clone(),
-                codec: if name.compress { Codec::ZstdFrames } else { Codec::Stored },
+                codec: if name.compress {
+                    Codec::ZstdFrames
+                } else {
+                    Codec::Stored
+                },
                 tool: seal.tool.clone(),
                 created,
             };
@@ -63,8 +73,8 @@ impl ObjectWriter {
 
     /// Takes in the next frame.
     pub(super) fn absorb(&mut self, frame: &PackedFrame) -> Result<()> {
-        if let Some((_, Some(table))) = &mut self.sealing {
-            table.push(frame.bytes.len() as u64, frame.content)?;
+        if let (Some((_, Some(table))), Some(line)) = (&mut self.sealing, frame.frame) {
+            table.push(line)?;
         }
         self.append(&frame.bytes)
     }

@@ -20,7 +20,14 @@ pub(super) struct PartSender {
 
 impl PartSender {
     pub(super) fn new(store: Arc<dyn Store>, key: Key, limit: usize) -> Self {
-        Self { store, key, limit, upload: None, sending: JoinSet::new(), sent: 0 }
+        Self {
+            store,
+            key,
+            limit,
+            upload: None,
+            sending: JoinSet::new(),
+            sent: 0,
+        }
     }
 
     /// Parts sent so far.

@@ -35,7 +35,10 @@ pub async fn read_back(store: &dyn Store, object: &StoredObject) -> Result<Vec<u
         length += bytes.len() as u64;
     }
     if length != object.length {
-        return Err(damaged(format!("has {length} bytes where {} were recorded", object.length)));
+        return Err(damaged(format!(
+            "has {length} bytes where {} were recorded",
+            object.length
+        )));
     }
     if digest.finalize().as_slice() != object.sha256 {
         return Err(damaged("does not have the recorded digest".to_owned()));

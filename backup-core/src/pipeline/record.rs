@@ -70,7 +70,11 @@ impl ObjectName {
             return self.clone();
         }
         let suffix = format!(".{number:04}");
-        Self { key: self.key.with(&suffix), logical_path: format!("{}{suffix}", self.logical_path), ..self.clone() }
+        Self {
+            key: self.key.with(&suffix),
+            logical_path: format!("{}{suffix}", self.logical_path),
+            ..self.clone()
+        }
     }
 }
 
@@ -103,7 +107,9 @@ pub struct Recorder {
 
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder").field("shape", &self.shape).finish_non_exhaustive()
+        f.debug_struct("Recorder")
+            .field("shape", &self.shape)
+            .finish_non_exhaustive()
     }
 }
 
@@ -143,7 +149,10 @@ impl Recorder {
             Err(error) => Err(error),
         };
         match checked {
-            Ok(()) => Ok(Recorded { plain_length: state.read, objects: state.done }),
+            Ok(()) => Ok(Recorded {
+                plain_length: state.read,
+                objects: state.done,
+            }),
             Err(error) => {
                 self.take_back(state).await;
                 Err(error)
@@ -151,9 +160,18 @@ impl Recorder {
         }
     }
 
-    async fn store_all(&self, name: &ObjectName, source: Source, state: &mut Progressed, progress: Progress<'_>) -> Result<()> {
+    async fn store_all(
+        &self,
+        name: &ObjectName,
+        source: Source,
+        state: &mut Progressed,
+        progress: Progress<'_>,
+    ) -> Result<()> {
         let (sender, packed) = mpsc::channel(self.shape.workers);
-        tokio::try_join!(self.pack(source, name.compress, sender), self.send(name, packed, state, progress))?;
+        tokio::try_join!(
+            self.pack(source, name.compress, sender),
+            self.send(name, packed, state, progress)
+        )?;
         Ok(())
     }
 
@@ -162,7 +180,7 @@ impl Recorder {
         let gone = |_| Error::new(ErrorKind::Internal, "nobody takes the packed frames");
         let mut frames = Frames::new(source.into_stream(), self.shape.frame);
         let encoder = match &self.packing {
-            Packing::Sealed(sealing) if compress => Some(Arc::new(FrameEncoder::new(sealing.level))),
+            Packing::Sealed(sealing) if compress => Some(Arc::new(FrameEncoder::new(sealing.level)?)),
             _ => None,
         };
         while let Some(frame) = frames.next().await? {
@@ -189,13 +207,22 @@ impl Recorder {
                     state.read += frame.content;
                     writer = self.absorb(writer, frame, state).await?;
                     progress(state.read, state.written);
-                    if state.sender.as_ref().is_some_and(|sender| sender.sent() >= self.shape.max_parts) {
+                    if state
+                        .sender
+                        .as_ref()
+                        .is_some_and(|sender| sender.sent() >= self.shape.max_parts)
+                    {
                         self.finish(name, writer, state).await?;
                         writer = self.begin(name, state)?;
                     }
                 }
                 Some(Item::End) => break,
-                None => return Err(Error::new(ErrorKind::SourceFailed, "the source ended without vouching for its end")),
+                None => {
+                    return Err(Error::new(
+                        ErrorKind::SourceFailed,
+                        "the source ended without vouching for its end",
+                    ));
+                }
             }
         }
         self.finish(name, writer, state).await?;
@@ -205,11 +232,20 @@ impl Recorder {
 
     fn begin(&self, name: &ObjectName, state: &mut Progressed) -> Result<ObjectWriter> {
         let name = name.numbered(state.done.len() + 1);
-        state.sender = Some(PartSender::new(self.store.clone(), name.key.clone(), self.shape.in_flight));
+        state.sender = Some(PartSender::new(
+            self.store.clone(),
+            name.key.clone(),
+            self.shape.in_flight,
+        ));
         ObjectWriter::begin(&self.packing, &name, self.clock.now())
     }
 
-    async fn absorb(&self, mut writer: ObjectWriter, frame: PackedFrame, state: &mut Progressed) -> Result<ObjectWriter> {
+    async fn absorb(
+        &self,
+        mut writer: ObjectWriter,
+        frame: PackedFrame,
+        state: &mut Progressed,
+    ) -> Result<ObjectWriter> {
         let sealed = spawn_blocking(move || writer.absorb(&frame).map(|()| writer));
         let mut writer = joined(sealed.await)??;
         while let Some(part) = writer.take_part(self.shape.part) {
@@ -242,7 +278,10 @@ impl Recorder {
                 () = self.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, format!("read back {}", object.key))),
             };
             if stored != *header {
-                return Err(Error::new(ErrorKind::Damaged, format!("{} came back with another header", object.key)));
+                return Err(Error::new(
+                    ErrorKind::Damaged,
+                    format!("{} came back with another header", object.key),
+                ));
             }
         }
         Ok(())
@@ -259,21 +298,29 @@ impl Recorder {
     }
 }
 
-fn pack_frame(encoder: Option<&FrameEncoder>, frame: Bytes) -> Result<PackedFrame> {
-    let content = frame.len() as u64;
-    let bytes = match encoder {
-        None => frame,
-        Some(encoder) => {
-            let mut packed = Vec::new();
-            encoder.compress_frame(&frame, &mut packed)?;
-            packed.into()
-        }
+fn pack_frame(encoder: Option<&FrameEncoder>, plain: Bytes) -> Result<PackedFrame> {
+    let content = plain.len() as u64;
+    let Some(encoder) = encoder else {
+        return Ok(PackedFrame {
+            bytes: plain,
+            content,
+            frame: None,
+        });
     };
-    Ok(PackedFrame { bytes, content })
+    let mut packed = Vec::new();
+    let frame = encoder.compress_frame(&plain, &mut packed)?;
+    Ok(PackedFrame {
+        bytes: packed.into(),
+        content,
+        frame,
+    })
 }
 
 fn sender(state: &mut Progressed) -> Result<&mut PartSender> {
-    state.sender.as_mut().ok_or_else(|| Error::new(ErrorKind::Internal, "no object is being sent"))
+    state
+        .sender
+        .as_mut()
+        .ok_or_else(|| Error::new(ErrorKind::Internal, "no object is being sent"))
 }
 
 fn joined<T>(result: std::result::Result<T, tokio::task::JoinError>) -> Result<T> {

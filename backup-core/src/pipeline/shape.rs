@@ -1,7 +1,7 @@
 //! How one memory budget is cut up.
 
 /// Parts per object before an artifact goes on in the next one. S3 allows 10,000.
-pub const MAX_PARTS: usize = 9_000;
+const MAX_PARTS: usize = 9_000;
 
 const MIB: usize = 1 << 20;
 const MIN_PART: usize = 5 * MIB;
@@ -35,7 +35,13 @@ impl Shape {
         // Half of the share holds parts (one of them is being filled), a quarter holds frames before and after compression.
         let in_flight = (share / 2 / part).saturating_sub(1).clamp(1, 8);
         let workers = (share / 4 / (2 * frame)).clamp(1, threads.max(1));
-        Self { frame, workers, part, in_flight, max_parts: MAX_PARTS }
+        Self {
+            frame,
+            workers,
+            part,
+            in_flight,
+            max_parts: MAX_PARTS,
+        }
     }
 
     /// Upper bound of the bytes that a stream of this shape holds in buffers.

@@ -29,7 +29,10 @@ impl Source {
     /// A stream that must be exactly `length` bytes long.
     pub fn sized(stream: impl Stream<Item = Result<Bytes>> + Send + 'static, length: u64) -> Self {
         let wrong = move |seen: u64| {
-            Error::new(ErrorKind::SourceFailed, format!("the source gave {seen} bytes where {length} were announced"))
+            Error::new(
+                ErrorKind::SourceFailed,
+                format!("the source gave {seen} bytes where {length} were announced"),
+            )
         };
         let counted = stream.boxed().map(Some).chain(futures::stream::iter([None]));
         Self(
@@ -38,7 +41,11 @@ impl Source {
                     let checked = match item {
                         Some(Ok(bytes)) => {
                             *seen += bytes.len() as u64;
-                            if *seen > length { Some(Err(wrong(*seen))) } else { Some(Ok(bytes)) }
+                            if *seen > length {
+                                Some(Err(wrong(*seen)))
+                            } else {
+                                Some(Ok(bytes))
+                            }
                         }
                         Some(Err(error)) => Some(Err(error)),
                         None if *seen == length => None,
@@ -70,14 +77,17 @@ impl Source {
 
 /// The bytes of `reader` in pieces of up to 256 KiB; an error is a source error that says it happened while `doing`.
 pub(super) fn read_all<R: AsyncRead + Send + Unpin + 'static>(reader: R, doing: String) -> ByteStream {
-    futures::stream::try_unfold((reader, BytesMut::new(), doing), |(mut reader, mut buffer, doing)| async move {
-        buffer.reserve(READ_SIZE);
-        match reader.read_buf(&mut buffer).await {
-            Ok(0) => Ok(None),
-            Ok(_) => Ok(Some((buffer.split().freeze(), (reader, buffer, doing)))),
-            Err(error) => Err(Error::new(ErrorKind::SourceFailed, doing).because(error)),
-        }
-    })
+    futures::stream::try_unfold(
+        (reader, BytesMut::new(), doing),
+        |(mut reader, mut buffer, doing)| async move {
+            buffer.reserve(READ_SIZE);
+            match reader.read_buf(&mut buffer).await {
+                Ok(0) => Ok(None),
+                Ok(_) => Ok(Some((buffer.split().freeze(), (reader, buffer, doing)))),
+                Err(error) => Err(Error::new(ErrorKind::SourceFailed, doing).because(error)),
+            }
+        },
+    )
     .boxed()
 }
 
@@ -87,7 +97,10 @@ mod tests {
     use futures::TryStreamExt;
 
     async fn drain(source: Source) -> Result<usize> {
-        source.into_stream().try_fold(0, |sum, bytes| async move { Ok(sum + bytes.len()) }).await
+        source
+            .into_stream()
+            .try_fold(0, |sum, bytes| async move { Ok(sum + bytes.len()) })
+            .await
     }
 
     fn stream(lengths: &[usize]) -> impl Stream<Item = Result<Bytes>> + use<> {
@@ -99,7 +112,10 @@ mod tests {
         assert_eq!(drain(Source::sized(stream(&[3, 4]), 7)).await.unwrap(), 7);
         assert_eq!(drain(Source::sized(stream(&[]), 0)).await.unwrap(), 0);
         for wrong in [6, 8] {
-            assert_eq!(drain(Source::sized(stream(&[3, 4]), wrong)).await.unwrap_err().kind(), ErrorKind::SourceFailed);
+            assert_eq!(
+                drain(Source::sized(stream(&[3, 4]), wrong)).await.unwrap_err().kind(),
+                ErrorKind::SourceFailed
+            );
         }
     }
 

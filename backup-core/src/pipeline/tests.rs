@@ -29,7 +29,13 @@ fn keyring(seed: u64) -> Arc<Keyring> {
 
 fn bench(packing: impl FnOnce(Sealing) -> Packing) -> Bench {
     let clock = Arc::new(ManualClock::at("2026-04-22T17:00:00Z".parse().unwrap()));
-    let memory = MemoryStore::new(clock, MemoryOptions { part_min: 1, ..MemoryOptions::default() });
+    let memory = MemoryStore::new(
+        clock,
+        MemoryOptions {
+            part_min: 1,
+            ..MemoryOptions::default()
+        },
+    );
     let keyring = keyring(1);
     let sealing = Sealing {
         keyring: keyring.clone(),
@@ -41,25 +47,45 @@ fn bench(packing: impl FnOnce(Sealing) -> Packing) -> Bench {
     };
     let recorder = Recorder {
         store: Arc::new(memory.clone()),
-        shape: Shape { frame: 10_000, workers: 2, part: 4_000, in_flight: 2, max_parts: 1_000 },
+        shape: Shape {
+            frame: 10_000,
+            workers: 2,
+            part: 4_000,
+            in_flight: 2,
+            max_parts: 1_000,
+        },
         packing: packing(sealing),
         clock: Arc::new(SystemClock),
         cancel: CancellationToken::new(),
     };
-    Bench { memory, recorder, keyring }
+    Bench {
+        memory,
+        recorder,
+        keyring,
+    }
 }
 
 fn name(compress: bool) -> ObjectName {
-    ObjectName { key: Key::from("id/a.pbe"), logical_path: "id/a".into(), content_type: "text/plain".into(), compress }
+    ObjectName {
+        key: Key::from("id/a.pbe"),
+        logical_path: "id/a".into(),
+        content_type: "text/plain".into(),
+        compress,
+    }
 }
 
 /// Bytes that compress a little, in pieces of odd sizes.
 fn data(length: usize) -> Vec<u8> {
-    (0..length).map(|i| if i % 3 == 0 { 65 } else { (i * i % 251) as u8 }).collect()
+    (0..length)
+        .map(|i| if i % 3 == 0 { 65 } else { (i * i % 251) as u8 })
+        .collect()
 }
 
 fn source(bytes: &[u8]) -> Source {
-    let pieces: Vec<Result<Bytes>> = bytes.chunks(777).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+    let pieces: Vec<Result<Bytes>> = bytes
+        .chunks(777)
+        .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+        .collect();
     Source::vouched(stream::iter(pieces))
 }
 
@@ -80,9 +106,17 @@ async fn what_was_recorded_comes_back() {
         for compress in [true, false] {
             let bench = bench(Packing::Sealed);
             let data = data(length);
-            let recorded = bench.recorder.record(&name(compress), source(&data), &|_, _| ()).await.unwrap();
+            let recorded = bench
+                .recorder
+                .record(&name(compress), source(&data), &|_, _| ())
+                .await
+                .unwrap();
             assert_eq!(recorded.plain_length, length as u64);
-            assert_eq!(read(&bench, Some(bench.keyring.clone()), &recorded).await.unwrap(), data, "{length} {compress}");
+            assert_eq!(
+                read(&bench, Some(bench.keyring.clone()), &recorded).await.unwrap(),
+                data,
+                "{length} {compress}"
+            );
         }
     }
 }
@@ -91,7 +125,11 @@ async fn what_was_recorded_comes_back() {
 async fn raw_artifacts_are_stored_as_they_come() {
     let bench = bench(|_| Packing::Raw);
     let data = data(50_000);
-    let recorded = bench.recorder.record(&name(true), source(&data), &|_, _| ()).await.unwrap();
+    let recorded = bench
+        .recorder
+        .record(&name(true), source(&data), &|_, _| ())
+        .await
+        .unwrap();
     assert_eq!(bench.memory.peek(&Key::from("id/a.pbe")).unwrap(), data);
     assert_eq!(read(&bench, None, &recorded).await.unwrap(), data);
 }
@@ -101,10 +139,17 @@ async fn a_long_artifact_rolls_over_to_further_objects() {
     let mut bench = bench(Packing::Sealed);
     bench.recorder.shape.max_parts = 3;
     let data = data(150_000);
-    let recorded = bench.recorder.record(&name(true), source(&data), &|_, _| ()).await.unwrap();
+    let recorded = bench
+        .recorder
+        .record(&name(false), source(&data), &|_, _| ())
+        .await
+        .unwrap();
     let keys: Vec<_> = recorded.objects.iter().map(|object| object.key.as_str()).collect();
     assert!(keys.len() > 2 && keys[..2] == ["id/a.pbe", "id/a.pbe.0002"], "{keys:?}");
-    assert_eq!(read(&bench, Some(bench.keyring.clone()), &recorded).await.unwrap(), data);
+    assert_eq!(
+        read(&bench, Some(bench.keyring.clone()), &recorded).await.unwrap(),
+        data
+    );
 }
 
 #[tokio::test]
@@ -112,10 +157,17 @@ async fn a_source_that_fails_leaves_nothing() {
     for max_parts in [1_000, 2] {
         let mut bench = bench(Packing::Sealed);
         bench.recorder.shape.max_parts = max_parts;
-        let pieces = data(100_000).chunks(5_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect::<Vec<_>>();
+        let pieces = data(100_000)
+            .chunks(5_000)
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect::<Vec<_>>();
         let gone = stream::once(async { Err(Error::new(ErrorKind::SourceFailed, "pg_dump was killed")) });
         let source = Source::vouched(stream::iter(pieces).chain(gone));
-        let error = bench.recorder.record(&name(true), source, &|_, _| ()).await.unwrap_err();
+        let error = bench
+            .recorder
+            .record(&name(true), source, &|_, _| ())
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::SourceFailed);
         assert_eq!((bench.memory.keys().len(), bench.memory.unfinished()), (0, 0));
     }
@@ -127,7 +179,11 @@ async fn a_cancelled_artifact_leaves_nothing() {
     let cancel = bench.recorder.cancel.clone();
     let endless = stream::repeat_with(|| Ok(Bytes::from(vec![1; 3_000])));
     let source = Source::vouched(endless.inspect(move |_| cancel.cancel()));
-    let error = bench.recorder.record(&name(false), source, &|_, _| ()).await.unwrap_err();
+    let error = bench
+        .recorder
+        .record(&name(false), source, &|_, _| ())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     assert_eq!((bench.memory.keys().len(), bench.memory.unfinished()), (0, 0));
 }
@@ -135,9 +191,16 @@ async fn a_cancelled_artifact_leaves_nothing() {
 #[tokio::test]
 async fn another_key_or_no_key_opens_nothing() {
     let bench = bench(Packing::Sealed);
-    let recorded = bench.recorder.record(&name(true), source(&data(5_000)), &|_, _| ()).await.unwrap();
+    let recorded = bench
+        .recorder
+        .record(&name(true), source(&data(5_000)), &|_, _| ())
+        .await
+        .unwrap();
     for keyring in [None, Some(keyring(99))] {
-        assert_eq!(read(&bench, keyring, &recorded).await.unwrap_err().kind(), ErrorKind::Key);
+        assert_eq!(
+            read(&bench, keyring, &recorded).await.unwrap_err().kind(),
+            ErrorKind::Key
+        );
     }
 }
 
@@ -145,31 +208,65 @@ async fn another_key_or_no_key_opens_nothing() {
 async fn every_flipped_byte_and_every_cut_is_found() {
     let bench = bench(Packing::Sealed);
     let data = data(40_000);
-    let recorded = bench.recorder.record(&name(true), source(&data), &|_, _| ()).await.unwrap();
+    let recorded = bench
+        .recorder
+        .record(&name(true), source(&data), &|_, _| ())
+        .await
+        .unwrap();
     let key = Key::from(recorded.objects[0].key.as_str());
     let good = bench.memory.peek(&key).unwrap();
     let store: Arc<dyn Store> = Arc::new(bench.memory.clone());
-    for at in (0..good.len()).step_by(97).chain(0..700).chain(good.len() - 60..good.len()) {
+    for at in (0..good.len())
+        .step_by(97)
+        .chain(0..700)
+        .chain(good.len() - 60..good.len())
+    {
         let mut bad = good.to_vec();
         bad[at] ^= 0x10;
         bench.memory.plant(&key, bad);
         let error = read(&bench, Some(bench.keyring.clone()), &recorded).await.unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Key), "byte {at}: {error:?}");
+        assert!(
+            matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Key),
+            "byte {at}: {error:?}"
+        );
         let payload = at as u64 >= recorded.objects[0].payload_offset;
-        assert_eq!(read_back(store.as_ref(), &recorded.objects[0]).await.is_err(), payload, "byte {at}");
+        assert_eq!(
+            read_back(store.as_ref(), &recorded.objects[0]).await.is_err(),
+            payload,
+            "byte {at}"
+        );
     }
     for length in [0, 1, 500, good.len() - 1] {
         bench.memory.plant(&key, good.slice(..length));
-        assert_eq!(read(&bench, Some(bench.keyring.clone()), &recorded).await.unwrap_err().kind(), ErrorKind::Damaged);
-        assert_eq!(read_back(store.as_ref(), &recorded.objects[0]).await.unwrap_err().kind(), ErrorKind::Damaged);
+        assert_eq!(
+            read(&bench, Some(bench.keyring.clone()), &recorded)
+                .await
+                .unwrap_err()
+                .kind(),
+            ErrorKind::Damaged
+        );
+        assert_eq!(
+            read_back(store.as_ref(), &recorded.objects[0])
+                .await
+                .unwrap_err()
+                .kind(),
+            ErrorKind::Damaged
+        );
     }
 }
 
 #[tokio::test]
 async fn a_missing_object_is_damage_and_is_named() {
     let bench = bench(Packing::Sealed);
-    let recorded = bench.recorder.record(&name(true), source(&data(100)), &|_, _| ()).await.unwrap();
+    let recorded = bench
+        .recorder
+        .record(&name(true), source(&data(100)), &|_, _| ())
+        .await
+        .unwrap();
     bench.memory.remove(&Key::from("id/a.pbe"));
     let error = read(&bench, Some(bench.keyring.clone()), &recorded).await.unwrap_err();
-    assert!(error.kind() == ErrorKind::Damaged && error.to_string().contains("id/a.pbe is missing"), "{error}");
+    assert!(
+        error.kind() == ErrorKind::Damaged && error.to_string().contains("id/a.pbe is missing"),
+        "{error}"
+    );
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, ErrorKind, Result,
-    catalog::{Claim, Failure, Lease, Manifest, Mode, Repository, commit},
+    catalog::{Claim, Failure, Format, Holder, Lease, Manifest, Mode, Repository, claim, commit},
     context::Context,
     event::{Event, Finding},
     id::BackupId,
@@ -47,18 +47,40 @@ pub struct BackupReport {
 /// Fails with nothing to show if the plan, the lease or the store fails, if no artifact could be stored, or if the run is cancelled.
 pub async fn backup(cx: &Context, target: &dyn BackupTarget, request: &BackupRequest) -> Result<BackupReport> {
     allowed(cx, request)?;
-    cx.events.emit(Event::RunStarted { verb: "backup", target: target.name().to_owned() });
+    cx.events.emit(Event::RunStarted {
+        verb: "backup",
+        target: target.name().to_owned(),
+    });
     let plan = target.plan(cx).await?;
-    let repository = Repository::open_or_create(cx).await?;
-    let lease = Lease::acquire(cx, target.name(), "backup", request.lease_wait).await?;
-    let done = lease.guard(Box::pin(leased(cx, target, request, &plan, (&repository, &lease)))).await;
-    lease.release().await;
+    let holder = Holder::of_this_process();
+    let repository = Repository::open_or_create(cx, &holder).await?;
+    let lease = Lease::acquire(cx, target.name(), &holder, "backup", request.lease_wait).await?;
+    let run = Run {
+        cx,
+        target,
+        request,
+        plan: &plan,
+        repository: &repository,
+        holder: &holder,
+    };
+    let done = tokio::select! {
+        done = run.leased(&lease) => done,
+        () = lease.lost().cancelled_owned() => lost(target),
+    };
+    if let Err(error) = lease.release().await {
+        tracing::warn!(error = %error.chain(), "the lease could not be given back; it expires in a minute");
+    }
     done
+}
+
+fn lost(target: &dyn BackupTarget) -> Result<BackupReport> {
+    Err(Error::new(ErrorKind::Locked, format!("the lease of {} was lost during the run", target.name()))
+        .hint("another run took it, it was unlocked, or the store did not answer for a minute; what was written is removed by prune"))
 }
 
 /// A missing key is an error, never a fall-back to plain text.
 fn allowed(cx: &Context, request: &BackupRequest) -> Result<()> {
-    if request.mode == Mode::Sealed && !cx.keyring.can_seal() {
+    if request.mode == Mode::Sealed && !cx.keyring.as_ref().is_some_and(|keyring| keyring.can_seal()) {
         return Err(Error::new(ErrorKind::Key, "no key to encrypt with")
             .hint("name a key file: --key-file FILE or BACKUP_KEY_FILE (`backup-admin keys new --out FILE` makes one)")
             .hint("or let the store encrypt: --sse aws:kms"));
@@ -66,57 +88,103 @@ fn allowed(cx: &Context, request: &BackupRequest) -> Result<()> {
     Ok(())
 }
 
-async fn leased(
-    cx: &Context,
-    target: &dyn BackupTarget,
-    request: &BackupRequest,
-    plan: &Plan,
-    (repository, lease): (&Repository, &Lease),
-) -> Result<BackupReport> {
-    let sealed = request.mode == Mode::Sealed;
-    let keys = |id: BackupId| plan.artifacts.iter().map(|artifact| Key::from(artifact.key(id, sealed))).collect();
-    let claim = Claim::take(cx, target.name(), keys).await?;
-    let written = write(cx, target, request, plan, (repository, lease, &claim)).await;
-    if written.is_err() {
-        claim.withdraw(cx).await;
+/// What one run works with.
+struct Run<'a> {
+    cx: &'a Context,
+    target: &'a dyn BackupTarget,
+    request: &'a BackupRequest,
+    plan: &'a Plan,
+    repository: &'a Repository,
+    holder: &'a Holder,
+}
+
+impl Run<'_> {
+    async fn leased(&self, lease: &Lease) -> Result<BackupReport> {
+        let sealed = self.request.mode == Mode::Sealed;
+        let keys = |id: BackupId| {
+            self.plan
+                .artifacts
+                .iter()
+                .map(|artifact| Key::from(artifact.key(id, sealed)))
+                .collect()
+        };
+        let claim = claim(self.cx, self.target.name(), self.holder, keys).await?;
+        let (started, outcome) = match self.write(&claim).await {
+            Ok(written) => written,
+            Err(error) => return Err(self.abandoned(&claim, error).await),
+        };
+        let manifest = self.manifest(&claim, started, &outcome);
+        // Not abandoned if this fails: the manifest may exist after all.
+        commit(self.cx, self.repository, lease, &claim, &manifest).await?;
+        Ok(BackupReport {
+            manifest,
+            failures: outcome.failures,
+            findings: outcome.findings,
+        })
     }
-    written
-}
 
-async fn write(
-    cx: &Context,
-    target: &dyn BackupTarget,
-    request: &BackupRequest,
-    plan: &Plan,
-    (repository, lease, claim): (&Repository, &Lease, &Claim),
-) -> Result<BackupReport> {
-    let started = cx.clock.now();
-    let session = Session::new(claim.id(), recorder(cx, target, request, plan, repository), cx.events.clone());
-    let outcome = target.backup(cx, plan, &session).await?;
-    let outcome = accounted_for(plan, outcome)?;
-    let manifest = manifest(cx, target, request, (plan, repository, claim), (started, &outcome));
-    commit(cx, repository, lease, claim, &manifest).await?;
-    Ok(BackupReport { manifest, failures: outcome.failures, findings: outcome.findings })
-}
+    async fn write(&self, claim: &Claim) -> Result<(Timestamp, Outcome)> {
+        let started = self.cx.clock.now();
+        let session = Session::new(claim.id, self.recorder(), self.cx.events.clone());
+        let outcome = self.target.backup(self.cx, self.plan, &session).await?;
+        Ok((started, accounted_for(self.plan, outcome)?))
+    }
 
-fn recorder(cx: &Context, target: &dyn BackupTarget, request: &BackupRequest, plan: &Plan, repository: &Repository) -> Recorder {
-    let packing = match request.mode {
-        Mode::Sealed => Packing::Sealed(Sealing {
-            keyring: cx.keyring.clone(),
-            repository: repository.id(),
-            component: target.component().to_owned(),
-            tool: cx.tool.clone(),
-            level: request.level,
-            entropy: cx.entropy.clone(),
-        }),
-        Mode::SseKms | Mode::SseS3 => Packing::Raw,
-    };
-    Recorder {
-        store: cx.store.clone(),
-        shape: Shape::within(request.memory, plan.jobs, request.threads),
-        packing,
-        clock: cx.clock.clone(),
-        cancel: cx.cancel.clone(),
+    async fn abandoned(&self, claim: &Claim, error: Error) -> Error {
+        if let Err(left) = claim.abandon(self.cx).await {
+            tracing::warn!(error = %left.chain(), "the failed run could not be cleaned up; prune will");
+        }
+        error
+    }
+
+    fn recorder(&self) -> Recorder {
+        let Self { cx, request, .. } = self;
+        let packing = match request.mode {
+            Mode::Sealed => Packing::Sealed(Sealing {
+                keyring: cx.keyring.clone().unwrap_or_default(),
+                repository: self.repository.id,
+                component: self.target.component().to_owned(),
+                tool: cx.tool.clone(),
+                level: request.level,
+                entropy: cx.entropy.clone(),
+            }),
+            Mode::SseKms | Mode::SseS3 => Packing::Raw,
+        };
+        Recorder {
+            store: cx.store.clone(),
+            shape: Shape::within(request.memory, self.plan.jobs, request.threads),
+            packing,
+            clock: cx.clock.clone(),
+            cancel: cx.cancel.clone(),
+        }
+    }
+
+    fn manifest(&self, claim: &Claim, started: Timestamp, outcome: &Outcome) -> Manifest {
+        Manifest {
+            format: Format,
+            id: claim.id,
+            repository: self.repository.id,
+            target: self.target.name().to_owned(),
+            nonce: claim.nonce,
+            mode: self.request.mode,
+            lineage: self.plan.lineage.clone(),
+            started,
+            finished: self.cx.clock.now(),
+            tool: self.cx.tool.clone(),
+            complete: outcome.failures.is_empty(),
+            parents: Vec::new(),
+            artifacts: outcome.artifacts.clone(),
+            failures: outcome
+                .failures
+                .iter()
+                .map(|failed| Failure {
+                    name: failed.name.clone(),
+                    error: failed.error.chain(),
+                })
+                .collect(),
+            findings: outcome.findings.clone(),
+            details: outcome.details.clone(),
+        }
     }
 }
 
@@ -126,7 +194,10 @@ fn accounted_for(plan: &Plan, mut outcome: Outcome) -> Result<Outcome> {
         let stored = outcome.artifacts.iter().any(|artifact| artifact.name == planned.name);
         let failed = outcome.failures.iter().any(|failure| failure.name == planned.name);
         if !stored && !failed {
-            return Err(Error::new(ErrorKind::Internal, format!("{} was neither stored nor reported", planned.name)));
+            return Err(Error::new(
+                ErrorKind::Internal,
+                format!("{} was neither stored nor reported", planned.name),
+            ));
         }
     }
     if !outcome.artifacts.is_empty() {
@@ -135,32 +206,5 @@ fn accounted_for(plan: &Plan, mut outcome: Outcome) -> Result<Outcome> {
     match outcome.failures.drain(..).next() {
         Some(first) => Err(first.error.context(format!("back up {}", first.name))),
         None => Err(Error::new(ErrorKind::Config, "there is nothing to back up")),
-    }
-}
-
-fn manifest(
-    cx: &Context,
-    target: &dyn BackupTarget,
-    request: &BackupRequest,
-    (plan, repository, claim): (&Plan, &Repository, &Claim),
-    (started, outcome): (Timestamp, &Outcome),
-) -> Manifest {
-    Manifest {
-        format: Manifest::FORMAT,
-        id: claim.id(),
-        repository: repository.id(),
-        target: target.name().to_owned(),
-        nonce: claim.nonce(),
-        mode: request.mode,
-        lineage: plan.lineage.clone(),
-        started,
-        finished: cx.clock.now(),
-        tool: cx.tool.clone(),
-        complete: outcome.failures.is_empty(),
-        parents: Vec::new(),
-        artifacts: outcome.artifacts.clone(),
-        failures: outcome.failures.iter().map(|failed| Failure { name: failed.name.clone(), error: failed.error.chain() }).collect(),
-        findings: outcome.findings.clone(),
-        details: outcome.details.clone(),
     }
 }

@@ -1,1 +1,8 @@
-//! The verbs: back up, restore, verify, list, prune.
+//! The verbs: back up, verify, list, prune.
+
+mod backup;
+pub mod prune;
+mod verify;
+
+pub use backup::{BackupReport, BackupRequest, backup};
+pub use verify::{Damage, content_source, verify};

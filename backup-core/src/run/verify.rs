@@ -2,21 +2,12 @@
 
 use crate::{
     ErrorKind, Result,
-    catalog::{Artifact, Manifest},
+    catalog::{Artifact, Depth, Manifest},
     context::Context,
     event::Event,
     pipeline::{ContentSource, content, read_back},
     target::BackupTarget,
 };
-
-/// How deep a verification looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depth {
-    /// Every stored byte is read; lengths and digests are those of the manifest.
-    Objects,
-    /// Every byte is also opened, decompressed, and looked at by the component.
-    Content,
-}
 
 /// One damaged thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,18 +25,31 @@ pub struct Damage {
 /// # Errors
 /// Fails if something could not be looked at: store unreachable, key missing. That is not damage, and not health.
 pub async fn verify(cx: &Context, target: &dyn BackupTarget, manifest: &Manifest, depth: Depth) -> Result<Vec<Damage>> {
-    cx.events.emit(Event::RunStarted { verb: "verify", target: target.name().to_owned() });
+    cx.events.emit(Event::RunStarted {
+        verb: "verify",
+        target: target.name().to_owned(),
+    });
     let mut damaged = Vec::new();
     for artifact in &manifest.artifacts {
         let expected = artifact.objects.iter().map(|object| object.length).sum();
-        cx.events.emit(Event::ArtifactStarted { name: artifact.name.clone(), expected: Some(expected) });
+        cx.events.emit(Event::ArtifactStarted {
+            name: artifact.name.clone(),
+            expected: Some(expected),
+        });
         let found = match depth {
             Depth::Objects => objects(cx, artifact).await?,
-            Depth::Content => contents(cx, target, manifest, artifact).await?,
+            Depth::Content | Depth::Restore => contents(cx, target, manifest, artifact).await?,
         };
         match found.first() {
-            None => cx.events.emit(Event::ArtifactFinished { name: artifact.name.clone(), read: expected, written: 0 }),
-            Some(first) => cx.events.emit(Event::ArtifactFailed { name: artifact.name.clone(), error: first.what.clone() }),
+            None => cx.events.emit(Event::ArtifactFinished {
+                name: artifact.name.clone(),
+                read: expected,
+                written: 0,
+            }),
+            Some(first) => cx.events.emit(Event::ArtifactFailed {
+                name: artifact.name.clone(),
+                error: first.what.clone(),
+            }),
         }
         damaged.extend(found);
     }
@@ -57,7 +61,9 @@ async fn objects(cx: &Context, artifact: &Artifact) -> Result<Vec<Damage>> {
     for object in &artifact.objects {
         match read_back(cx.store.as_ref(), object).await {
             Ok(_header) => {}
-            Err(error) if error.kind() == ErrorKind::Damaged => damaged.push(damage(artifact, &object.key, error.chain())),
+            Err(error) if error.kind() == ErrorKind::Damaged => {
+                damaged.push(damage(artifact, &object.key, error.chain()))
+            }
             Err(error) => return Err(error),
         }
     }
@@ -65,21 +71,34 @@ async fn objects(cx: &Context, artifact: &Artifact) -> Result<Vec<Damage>> {
 }
 
 /// Damage of the stored bytes names its key; else the content is read whole, as a restore would.
-async fn contents(cx: &Context, target: &dyn BackupTarget, manifest: &Manifest, artifact: &Artifact) -> Result<Vec<Damage>> {
+async fn contents(
+    cx: &Context,
+    target: &dyn BackupTarget,
+    manifest: &Manifest,
+    artifact: &Artifact,
+) -> Result<Vec<Damage>> {
     let stream = content(content_source(cx, target, manifest), artifact.objects.clone());
     match target.verify(cx, artifact, stream).await {
         Ok(()) => Ok(Vec::new()),
         Err(error) if error.kind() == ErrorKind::Damaged => {
             let stored = objects(cx, artifact).await?;
             let key = artifact.objects.first().map_or("", |object| object.key.as_str());
-            Ok(if stored.is_empty() { vec![damage(artifact, key, error.chain())] } else { stored })
+            Ok(if stored.is_empty() {
+                vec![damage(artifact, key, error.chain())]
+            } else {
+                stored
+            })
         }
         Err(error) => Err(error),
     }
 }
 
 fn damage(artifact: &Artifact, key: &str, what: String) -> Damage {
-    Damage { artifact: artifact.name.clone(), key: key.to_owned(), what }
+    Damage {
+        artifact: artifact.name.clone(),
+        key: key.to_owned(),
+        what,
+    }
 }
 
 /// How the artifacts of `manifest` are read.

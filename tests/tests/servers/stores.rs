@@ -1,9 +1,9 @@
 //! The S3 servers do what the store's tests rely on.
 
-use backup_tests::{Minio, Weed};
+use backup_tests::{Action, FaultProxy, Minio, Rule, Weed};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutPayload, RetryConfig};
 
 fn client(endpoint: String, access_key: &str, secret_key: &str) -> AmazonS3Builder {
     AmazonS3Builder::new()
@@ -64,6 +64,32 @@ async fn minio_refuses_to_create_what_exists_and_a_wrong_secret() {
         .build()
         .expect("a client");
     wrong.get(&key).await.expect_err("the signature is checked");
+}
+
+#[tokio::test]
+async fn signed_requests_pass_the_fault_proxy_and_a_flipped_bit_is_refused() {
+    let direct = minio("proxied");
+    let proxy = FaultProxy::start(Minio::shared().port()).await;
+    let retries = RetryConfig {
+        max_retries: 0,
+        ..RetryConfig::default()
+    };
+    let store = direct
+        .with_endpoint(proxy.endpoint())
+        .with_retry(retries)
+        .build()
+        .expect("a client");
+    put_and_get(&store).await;
+    proxy.add(Rule::new(Action::FlipRequestBit).method("PUT"));
+    store
+        .put(&Path::from("flipped"), PutPayload::from_static(b"content"))
+        .await
+        .expect_err("the digest is signed");
+    assert_eq!(proxy.hits(), 1);
+    assert!(matches!(
+        store.head(&Path::from("flipped")).await,
+        Err(object_store::Error::NotFound { .. })
+    ));
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub mod retention;
 pub mod run;
 pub mod seal;
 pub mod store;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use error::{Error, ErrorKind, Result};

@@ -1,1 +1,7 @@
 //! Test doubles and the conformance suite, for this workspace and for those who write a store of their own.
+
+mod clock;
+mod memory;
+
+pub use clock::{ManualClock, SeededEntropy};
+pub use memory::{MemoryOptions, MemoryStore};

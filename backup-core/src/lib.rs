@@ -5,6 +5,7 @@
 
 pub mod catalog;
 pub mod clock;
+pub mod context;
 pub mod error;
 pub mod event;
 pub mod frames;
@@ -19,4 +20,5 @@ pub mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+pub use context::Context;
 pub use error::{Error, ErrorKind, Result};

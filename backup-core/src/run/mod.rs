@@ -1,1 +1,3 @@
 //! The verbs: back up, restore, verify, list, prune.
+
+pub mod prune;

@@ -105,7 +105,10 @@ fn fresh(entropy: &dyn Entropy) -> Result<Secret> {
     let secret = Secret::random(entropy)?;
     match weakness(secret.expose()) {
         None => Ok(secret),
-        Some(_) => Err(Error::new(ErrorKind::Internal, "the random bytes for a new key are not random")),
+        Some(_) => Err(Error::new(
+            ErrorKind::Internal,
+            "the random bytes for a new key are not random",
+        )),
     }
 }
 

@@ -86,15 +86,23 @@ impl Keyring {
 
     fn add_lines(&mut self, text: &str, origin: &str, secrets: bool) -> Result<()> {
         if text.len() > MAX_KEY_FILE_LEN {
-            return Err(Error::new(ErrorKind::Key, format!("{origin} is too long for a file of keys")));
+            return Err(Error::new(
+                ErrorKind::Key,
+                format!("{origin} is too long for a file of keys"),
+            ));
         }
         let mut found = false;
         for (index, line) in text.lines().enumerate() {
             let wrong = |complaint| wrong_line(origin, index + 1, complaint);
-            let Some(key) = KeyLine::parse(line).map_err(wrong)? else { continue };
+            let Some(key) = KeyLine::parse(line).map_err(wrong)? else {
+                continue;
+            };
             if key.kind.is_secret() && !secrets {
-                return Err(wrong(format!("a {} key is secret and does not belong here", key.kind))
-                    .hint("keep it in a file of mode 0600 that BACKUP_KEY_FILE names; treat this one as known to others"));
+                return Err(
+                    wrong(format!("a {} key is secret and does not belong here", key.kind)).hint(
+                        "keep it in a file of mode 0600 that BACKUP_KEY_FILE names; treat this one as known to others",
+                    ),
+                );
             }
             self.insert(&key).map_err(wrong)?;
             found = true;
@@ -112,7 +120,9 @@ impl Keyring {
         match key.kind {
             KeyKind::Kek if self.keks.iter().any(|kek| kek.secret.expose() == bytes) => {}
             KeyKind::Kek => self.keks.push(Kek::new(key.bytes.clone()).map_err(said)?),
-            KeyKind::Sign => push_new(&mut self.signers, Signer::new(&key.bytes).map_err(said)?, |s| s.verifier()),
+            KeyKind::Sign => push_new(&mut self.signers, Signer::new(&key.bytes).map_err(said)?, |s| {
+                s.verifier()
+            }),
             KeyKind::Verify => push_new(&mut self.verify_only, Verifier::new(*bytes), |v| *v),
             KeyKind::Recovery => {
                 let recovery = RecoveryKey::new(bytes).ok_or("nothing can be sealed for this recovery key")?;
@@ -168,24 +178,38 @@ impl Keyring {
         if self.can_open() {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Key, "there is no key to open sealed backups with")
-            .hint("name the file that holds the `kek` or the `recovery-secret` in BACKUP_KEY_FILE or --key-file"))
+        Err(
+            Error::new(ErrorKind::Key, "there is no key to open sealed backups with")
+                .hint("name the file that holds the `kek` or the `recovery-secret` in BACKUP_KEY_FILE or --key-file"),
+        )
     }
 
     /// All keys by their public names, for `keys show`.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyInfo> {
-        let info = |kind, id, signs_as, active| KeyInfo { kind, id, signs_as, active };
+        let info = |kind, id, signs_as, active| KeyInfo {
+            kind,
+            id,
+            signs_as,
+            active,
+        };
         let keks = self.keks.iter().enumerate();
         let keks = keks.map(|(n, kek)| info(KeyKind::Kek, kek.id, Some(kek.signer.verifier().id), n == 0));
         let ids = self.signers.iter().map(|signer| signer.verifier().id).enumerate();
         let signers = ids.map(|(n, id)| info(KeyKind::Sign, id, Some(id), n == 0));
         let ids = self.verify_only.iter().map(|verifier| verifier.id);
         let verifiers = ids.map(|id| info(KeyKind::Verify, id, Some(id), false));
-        let recovery = self.recovery.iter().map(|key| info(KeyKind::Recovery, key.id, None, true));
+        let recovery = self
+            .recovery
+            .iter()
+            .map(|key| info(KeyKind::Recovery, key.id, None, true));
         let secrets = self.recovery_secrets.iter();
         let secrets = secrets.map(|key| info(KeyKind::RecoverySecret, key.public.id, None, false));
-        keks.chain(signers).chain(verifiers).chain(recovery).chain(secrets).collect()
+        keks.chain(signers)
+            .chain(verifiers)
+            .chain(recovery)
+            .chain(secrets)
+            .collect()
     }
 
     pub(crate) fn writing_kek(&self) -> Option<&Kek> {
@@ -205,7 +229,9 @@ impl Keyring {
     }
 
     pub(super) fn signer(&self) -> Option<&Signer> {
-        self.signers.first().or_else(|| self.keks.first().map(|kek| &kek.signer))
+        self.signers
+            .first()
+            .or_else(|| self.keks.first().map(|kek| &kek.signer))
     }
 
     pub(super) fn verifiers(&self) -> impl Iterator<Item = Verifier> {

@@ -22,7 +22,13 @@ pub enum KeyKind {
 
 impl KeyKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Kek, Self::Sign, Self::Verify, Self::Recovery, Self::RecoverySecret];
+    pub const ALL: [Self; 5] = [
+        Self::Kek,
+        Self::Sign,
+        Self::Verify,
+        Self::Recovery,
+        Self::RecoverySecret,
+    ];
 
     /// The word in the line of text.
     #[must_use]
@@ -84,9 +90,13 @@ impl KeyLine {
     /// The line itself, whether weak or not.
     pub(super) fn decode(text: &str) -> Result<Self, Complaint> {
         let mut fields = text.split(':');
-        let (Some("pbe1"), Some(kind), Some(digits), Some(check), None) =
-            (fields.next(), fields.next(), fields.next(), fields.next(), fields.next())
-        else {
+        let (Some("pbe1"), Some(kind), Some(digits), Some(check), None) = (
+            fields.next(),
+            fields.next(),
+            fields.next(),
+            fields.next(),
+            fields.next(),
+        ) else {
             return Err("not a key: a key looks like pbe1:<kind>:<64 hex>:<8 hex>".into());
         };
         let Ok(kind) = kind.parse::<KeyKind>() else {
@@ -95,10 +105,12 @@ impl KeyLine {
         let bytes = hex::decode(digits).map(Secret::new);
         let bytes = bytes.ok_or_else(|| format!("the {kind} key is not 64 lower-case hexadecimal digits"))?;
         match hex::decode::<4>(check) {
-            None => Err(format!("the checksum of the {kind} key is not 8 lower-case hexadecimal digits")),
-            Some(check) if check != checksum(kind, bytes.expose()) => {
-                Err(format!("the checksum of the {kind} key is wrong: there is a typo in this line"))
-            }
+            None => Err(format!(
+                "the checksum of the {kind} key is not 8 lower-case hexadecimal digits"
+            )),
+            Some(check) if check != checksum(kind, bytes.expose()) => Err(format!(
+                "the checksum of the {kind} key is wrong: there is a typo in this line"
+            )),
             Some(_) => Ok(Self { kind, bytes }),
         }
     }

@@ -20,7 +20,7 @@ pub use sign::Trust;
 
 pub(crate) use expand::{expand, sha256};
 pub(crate) use keyring::Kek;
-pub(crate) use recovery::{RecoveryKey, RecoverySecret, WRAPPED_LEN};
+pub(crate) use recovery::WRAPPED_LEN;
 pub(crate) use secret::Secret;
 
 /// Whether a file of this unix mode may hold a secret: nobody but its owner may read, write or run it.

@@ -53,7 +53,12 @@ impl RecoveryKey {
 
     /// Wraps a file key: encapsulated key ‖ ciphertext ‖ tag.
     pub(crate) fn wrap(&self, key: &Secret, context: &[u8; 32], entropy: &dyn Entropy) -> Result<[u8; WRAPPED_LEN]> {
-        let failed = || Error::new(ErrorKind::Key, format!("sealing for the recovery key {} failed", self.id));
+        let failed = || {
+            Error::new(
+                ErrorKind::Key,
+                format!("sealing for the recovery key {} failed", self.id),
+            )
+        };
         let mut drawn = Drawn::new(random(entropy)?);
         let (enc, sealed) = single_shot_seal_with_rng::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
             &OpModeS::Base,

@@ -82,7 +82,11 @@ impl Keyring {
         if known.peek().is_none() {
             return Ok(Trust::UnknownSigner(by));
         }
-        if known.any(|verifier| UnparsedPublicKey::new(&ED25519, verifier.public).verify(&message, signature).is_ok()) {
+        if known.any(|verifier| {
+            UnparsedPublicKey::new(&ED25519, verifier.public)
+                .verify(&message, signature)
+                .is_ok()
+        }) {
             return Ok(Trust::Signed(by));
         }
         Err(Error::new(

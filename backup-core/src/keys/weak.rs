@@ -3,13 +3,7 @@
 use crate::hex;
 
 /// The keys of the vectors in `docs/FORMAT.md`, section 8.
-pub(super) const DOCUMENTED: [&str; 5] = [
-    "KEK",
-    "SIGN",
-    "VERIFY",
-    "RECOVERY",
-    "RECOVERY_SECRET",
-];
+pub(super) const DOCUMENTED: [&str; 5] = ["KEK", "SIGN", "VERIFY", "RECOVERY", "RECOVERY_SECRET"];
 
 /// Why nobody should use these bytes as a key; `None` if nothing speaks against them.
 pub(super) fn weakness(bytes: &[u8; 32]) -> Option<&'static str> {

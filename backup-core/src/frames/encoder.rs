@@ -1,0 +1,146 @@
+//! One frame from one piece of content.
+
+use super::{Frame, MAX_FRAME_LEN, stored::store_frame};
+use crate::{Error, ErrorKind, Result};
+use std::{
+    fmt,
+    io::Cursor,
+    sync::{Mutex, PoisonError},
+};
+use zstd::bulk::Compressor;
+
+/// Level of compression unless another is asked for.
+pub const DEFAULT_LEVEL: i32 = 3;
+const LEVELS: std::ops::RangeInclusive<i32> = 1..=19;
+/// Shorter content is compressed without looking at a sample first.
+const SAMPLED_FROM: usize = 256 * 1024;
+const SAMPLES: usize = 4;
+const SAMPLE_LEN: usize = 16 * 1024;
+
+/// Compresses frames.
+///
+/// Called from many threads at once; each call borrows a context, so there are as many contexts as calls ever ran at once (about 4 MiB each at level
+/// 3), and none is made anew after that. Equal content gives equal bytes.
+pub struct FrameEncoder {
+    level: i32,
+    contexts: Mutex<Vec<Context>>,
+}
+
+struct Context {
+    frame: Compressor<'static>,
+    sample: Compressor<'static>,
+    taken: Vec<u8>,
+    squeezed: Vec<u8>,
+}
+
+impl FrameEncoder {
+    /// Compresses at this level, 1 to 19.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for another level.
+    pub fn new(level: i32) -> Result<Self> {
+        if !LEVELS.contains(&level) {
+            return Err(
+                Error::new(ErrorKind::Config, format!("there is no compression level {level}"))
+                    .hint("levels are 1 (fast) to 19 (small); 3 is the default"),
+            );
+        }
+        Ok(Self {
+            level,
+            contexts: Mutex::default(),
+        })
+    }
+
+    /// Appends one frame that holds `plain`, at most [`MAX_FRAME_LEN`] bytes, to `out`, and says what to put into the seek table.
+    ///
+    /// Content of which a sample does not compress is stored as it is. Empty content gives no frame: the answer is then `None`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] if the content is too long, or memory ran out; `out` is as it was.
+    pub fn compress_frame(&self, plain: &[u8], out: &mut Vec<u8>) -> Result<Option<Frame>> {
+        if plain.is_empty() {
+            return Ok(None);
+        }
+        if plain.len() > MAX_FRAME_LEN {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                format!("a frame cannot hold {} bytes", plain.len()),
+            ));
+        }
+        let content = plain.len() as u32;
+        let before = out.len();
+        let mut context = self.borrow()?;
+        let worth_it = context.is_worth_it(plain)?;
+        if !worth_it || !context.compress(plain, out)? {
+            store_frame(plain, content, out);
+        }
+        self.give_back(context);
+        let compressed = u32::try_from(out.len() - before);
+        let compressed = compressed.map_err(|_| Error::new(ErrorKind::Internal, "the frame became too long"))?;
+        Ok(Some(Frame { compressed, content }))
+    }
+
+    fn borrow(&self) -> Result<Context> {
+        let pooled = self.contexts.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        pooled.map_or_else(|| Context::new(self.level), Ok)
+    }
+
+    fn give_back(&self, context: Context) {
+        self.contexts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(context);
+    }
+}
+
+impl fmt::Debug for FrameEncoder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FrameEncoder")
+            .field("level", &self.level)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    fn new(level: i32) -> Result<Self> {
+        Ok(Self {
+            frame: Compressor::new(level).map_err(failed)?,
+            sample: Compressor::new(1).map_err(failed)?,
+            taken: Vec::with_capacity(SAMPLES * SAMPLE_LEN),
+            squeezed: Vec::with_capacity(zstd::zstd_safe::compress_bound(SAMPLES * SAMPLE_LEN)),
+        })
+    }
+
+    /// Whether four samples, spread over the content, shrink by a 32nd at least.
+    fn is_worth_it(&mut self, plain: &[u8]) -> Result<bool> {
+        if plain.len() < SAMPLED_FROM {
+            return Ok(true);
+        }
+        self.taken.clear();
+        for piece in plain.chunks_exact(plain.len() / SAMPLES).take(SAMPLES) {
+            self.taken.extend_from_slice(&piece[..SAMPLE_LEN]);
+        }
+        let squeezed = self
+            .sample
+            .compress_to_buffer(&self.taken, &mut self.squeezed)
+            .map_err(failed)?;
+        Ok(squeezed <= self.taken.len() - self.taken.len() / 32)
+    }
+
+    /// Appends the compressed frame; `false`, and nothing appended, if it came out longer than its content.
+    fn compress(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+        let before = out.len();
+        out.reserve(zstd::zstd_safe::compress_bound(plain.len()));
+        let mut end = Cursor::new(&mut *out);
+        end.set_position(before as u64);
+        let made = self.frame.compress_to_buffer(plain, &mut end);
+        if !matches!(made, Ok(length) if length < plain.len()) {
+            out.truncate(before);
+        }
+        made.map(|length| length < plain.len()).map_err(failed)
+    }
+}
+
+fn failed(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Internal, "zstd failed to compress").because(error)
+}

@@ -3,19 +3,22 @@
 use super::{
     Holder, StartedMarker,
     layout::{self, OwnedKeys},
+    pause::pause,
     remove, started,
 };
 use crate::{
     Context, Error, ErrorKind, Result,
-    clock::random,
     id::{BackupId, Nonce},
     store::{Key, ListDepth, StoreErrorKind},
 };
 use futures::TryStreamExt;
 use jiff::SignedDuration;
+use std::time::Duration;
 
 /// How many seconds are tried.
 const MOST_TRIES: usize = 60;
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// An id that this run, and no other, may write under.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +63,8 @@ impl Claim {
 
 /// Claims the id of this second, or of the next one that is free, for a run that will write the keys that `plan` names for it.
 ///
-/// A marker is written first and the folder listed then: of two who claim one id, one at least sees the other and moves on, by a random step so
-/// that they part. Cancel-safe: a marker left behind is removed by `prune`.
+/// A marker is written first and the folder listed then: of two who claim one id, one at least sees the other and moves on after a random
+/// pause, so that they part. Of two runs one after the other, the later one has the later id. Cancel-safe: a marker left behind is removed by `prune`.
 ///
 /// # Errors
 /// [`ErrorKind::Locked`] if a minute's worth of ids is taken; [`ErrorKind::Internal`] if `plan` names a key outside the id; those of the store.
@@ -71,7 +74,7 @@ where
 {
     layout::check_target(target)?;
     let nonce = Nonce::random(cx.entropy.as_ref())?;
-    let mut second = cx.clock.now();
+    let (mut second, mut longest) = (cx.clock.now(), Duration::from_millis(100));
     for _ in 0..MOST_TRIES {
         let id = BackupId::at(second);
         let keys = plan(id);
@@ -81,10 +84,10 @@ where
             return Ok(Claim { id, nonce, keys });
         }
         withdraw(cx, marker).await?;
-        let [step] = random(cx.entropy.as_ref())?;
-        second = second
-            .saturating_add(SignedDuration::from_secs(1 + i64::from(step % 4)))
-            .unwrap_or(second);
+        tokio::time::sleep(pause(cx.entropy.as_ref(), longest)?).await;
+        longest = (longest * 2).min(LONGEST_PAUSE);
+        let next = second.saturating_add(SignedDuration::from_secs(1)).unwrap_or(second);
+        second = cx.clock.now().max(next);
     }
     Err(Error::new(
         ErrorKind::Locked,

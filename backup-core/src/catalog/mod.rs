@@ -12,6 +12,7 @@ pub mod layout;
 pub mod lease;
 pub mod list;
 pub mod manifest;
+mod pause;
 pub mod remove;
 pub mod repository;
 pub mod started;
@@ -29,4 +30,4 @@ pub use repository::Repository;
 pub use started::{MarkerState, StartedMarker};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

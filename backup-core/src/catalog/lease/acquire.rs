@@ -7,8 +7,7 @@ use super::{
 };
 use crate::{
     Context, Error, ErrorKind, Result,
-    catalog::layout,
-    clock::random,
+    catalog::{layout, pause::pause},
     store::{ETag, Key, ObjectMeta, PutMode, StoreErrorKind},
 };
 use jiff::Timestamp;
@@ -34,7 +33,7 @@ pub(super) async fn acquire(cx: &Context, body: LeaseBody, patience: Duration) -
         if Instant::now() >= deadline {
             return Err(taken.locked(&body.target));
         }
-        let pause = longest.mul_f64(f64::from(u32::from_le_bytes(random(cx.entropy.as_ref())?)) / f64::from(u32::MAX));
+        let pause = pause(cx.entropy.as_ref(), longest)?;
         tokio::select! {
             () = tokio::time::sleep_until((Instant::now() + pause).min(deadline)) => {}
             () = cx.cancel.cancelled() => {

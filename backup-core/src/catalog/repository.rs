@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// What two first writers on a store without conditional put take a lease on. No component has a target of this name.
-const LEASE: &str = "repository";
+pub(crate) const LEASE: &str = "repository";
 /// Longer than a dead first writer's lease lives.
 const PATIENCE: Duration = Duration::from_secs(90);
 

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Context, Error, ErrorKind, Result,
     catalog::{layout, pause::pause},
-    store::{ETag, Key, ObjectMeta, PutMode, StoreErrorKind},
+    store::{ETag, Key, PutMode, StoreErrorKind},
 };
 use jiff::Timestamp;
 use std::time::Duration;
@@ -87,23 +87,9 @@ async fn confirm(held: &mut Held) -> Result<Option<LeaseEntry>> {
     let other = survey::first_live(&held.cx, &listed, held.modified, Some(&held.key)).await?;
     match &other {
         Some(_) => held.withdraw().await?,
-        None => sweep(held, &listed).await?,
+        None => survey::sweep(&held.cx, &held.body.target, held.modified).await?,
     }
     Ok(other)
-}
-
-/// Removes expired entries, where deleting is allowed; where not, they do no harm.
-async fn sweep(held: &Held, listed: &[ObjectMeta]) -> Result<()> {
-    let current = layout::lease(&held.body.target).with("current");
-    let dead = listed
-        .iter()
-        .filter(|meta| meta.key != current && !survey::fresh(meta.modified, held.modified));
-    for meta in dead.filter(|meta| meta.key != held.key) {
-        if renew::delete(&held.cx, &meta.key).await? == renew::Deleted::Forbidden {
-            return Ok(());
-        }
-    }
-    Ok(())
 }
 
 /// Puts our entry under `current`, if there is none, or a dead one. `Some` is the live one that is there.

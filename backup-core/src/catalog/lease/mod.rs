@@ -9,7 +9,7 @@ mod survey;
 mod unlock;
 
 pub use body::{LeaseBody, LeaseState};
-pub use survey::{LeaseEntry, live};
+pub use survey::{LeaseEntry, live, sweep};
 pub use unlock::unlock;
 
 use super::Holder;

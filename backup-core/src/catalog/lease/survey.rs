@@ -1,6 +1,9 @@
 //! Who else is at work.
 
-use super::{LIFETIME, LeaseBody, LeaseState, body};
+use super::{
+    LIFETIME, LeaseBody, LeaseState, body,
+    renew::{self, Deleted},
+};
 use crate::{
     Context, Error, ErrorKind, Result,
     catalog::{fetch, layout},
@@ -70,6 +73,26 @@ pub(super) fn fresh(modified: Timestamp, now: Timestamp) -> bool {
 /// Those of the store.
 pub async fn live(cx: &Context, target: &str, now: Timestamp, own: Option<&Key>) -> Result<Option<LeaseEntry>> {
     first_live(cx, &listed(cx, target).await?, now, own).await
+}
+
+/// Removes the entries of `target` that are expired at the store's time `now`, where deleting is allowed; where not, they do no harm.
+///
+/// What was removed is lost to its holder, if it lives after all and tries to renew.
+///
+/// # Errors
+/// Those of the store.
+pub async fn sweep(cx: &Context, target: &str, now: Timestamp) -> Result<()> {
+    let current = layout::lease(target).with("current");
+    let listed = listed(cx, target).await?;
+    for meta in listed
+        .iter()
+        .filter(|meta| meta.key != current && !fresh(meta.modified, now))
+    {
+        if renew::delete(cx, &meta.key).await? == Deleted::Forbidden {
+            break;
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn first_live(

@@ -4,9 +4,9 @@ use super::{Orphan, PrunePlan, PruneRequest, Verdict, orphan, plan::plan_prune};
 use crate::{
     Context, Error, ErrorKind, Result,
     catalog::{
-        Entry, Lease, Manifest, MarkerState, StartedMarker, layout, list,
+        Entry, Lease, Manifest, MarkerState, StartedMarker, layout, lease, list,
         remove::{self, Removed},
-        started,
+        repository, started,
     },
     event::Event,
     id::BackupId,
@@ -65,6 +65,7 @@ async fn under_lease(cx: &Context, request: &PruneRequest, lease: &Lease) -> Res
         may_go_on(cx, lease)?;
         remove_orphan(cx, orphan, (now, &entry), &mut report).await?;
     }
+    lease::sweep(cx, repository::LEASE, now).await?;
     Ok(report)
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use tokio::task::JoinHandle;
 
 #[derive(Debug, Clone)]
@@ -30,8 +30,24 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Who holds which id: put down by the run itself as soon as it has claimed.
-type Claims = Arc<std::sync::Mutex<BTreeMap<BackupId, usize>>>;
+/// The ids that live runs hold. (Once a backup is pruned without a trace, its second could in theory be claimed again.)
+type Claims = Arc<std::sync::Mutex<BTreeSet<BackupId>>>;
+
+/// An id that is held until this is dropped, by the end or the death of its run.
+struct Holds(Claims, BackupId);
+
+impl Holds {
+    fn new(claims: &Claims, id: BackupId) -> Self {
+        assert!(claims.lock().unwrap().insert(id), "two holders of {id}");
+        Self(claims.clone(), id)
+    }
+}
+
+impl Drop for Holds {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().remove(&self.1);
+    }
+}
 
 fn begin_run(kit: &Kit, claims: &Claims, target: bool) -> JoinHandle<Result<()>> {
     let (cx, claims) = (kit.cx.clone(), claims.clone());
@@ -40,7 +56,7 @@ fn begin_run(kit: &Kit, claims: &Claims, target: bool) -> JoinHandle<Result<()>>
         let repository = Repository::open_or_create(&cx, &holder()).await?;
         let lease = Lease::acquire(&cx, target, &holder(), "backup", Duration::from_secs(30)).await?;
         let claim = crate::catalog::claim(&cx, target, &holder(), crate::catalog::tests::kit::keys_of).await?;
-        *claims.lock().unwrap().entry(claim.id).or_default() += 1;
+        let _holds = Holds::new(&claims, claim.id);
         for key in &claim.keys {
             if lease.lost().is_cancelled() {
                 return Ok(());
@@ -104,7 +120,7 @@ async fn play(options: MemoryOptions, steps: Vec<Step>) {
             Step::Seconds(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
             Step::Jump(hours) => kit.hours(hours),
         }
-        whole(&kit).await;
+        whole(&kit);
     }
     for task in tasks {
         if let Ok(Err(error)) = task.await {
@@ -114,11 +130,8 @@ async fn play(options: MemoryOptions, steps: Vec<Step>) {
             );
         }
     }
-    whole(&kit).await;
-    assert!(
-        claims.lock().unwrap().values().all(|holders| *holders == 1),
-        "no two holders of one id"
-    );
+    whole(&kit);
+    assert!(claims.lock().unwrap().is_empty());
     ends_clean(&kit, &foreign).await;
 }
 
@@ -132,7 +145,7 @@ async fn ends_clean(kit: &Kit, foreign: &[Key]) {
         };
         prune(&kit.cx, &request).await.unwrap();
     }
-    whole(kit).await;
+    whole(kit);
     let backups: Vec<String> = list::ids(&kit.cx)
         .await
         .unwrap()
@@ -161,8 +174,6 @@ fn paused(history: impl Future<Output = ()>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
-
     #[test]
     fn no_history_shares_an_id_or_loses_what_is_owned_or_foreign(
         conditional in any::<bool>(),

@@ -17,6 +17,8 @@ use std::collections::BTreeSet;
 
 /// How many of the newest verifications of one backup are looked at.
 const NEWEST: usize = 32;
+/// Bytes of damaged keys in one document.
+const ROOM: usize = 60 << 10;
 
 /// How deep a verification looked; each depth includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -60,15 +62,31 @@ pub struct Proof {
 
 /// Records `evidence` under a key of its own. Atomic; not idempotent: each call records once more.
 ///
+/// Of the damaged keys only as many are recorded as there is room for.
+///
 /// # Errors
 /// Those of the store.
 pub async fn record(cx: &Context, evidence: &Evidence) -> Result<Key> {
     let nonce = Nonce::random(cx.entropy.as_ref())?;
     let name = format!("{}-{nonce}.json", BackupId::at(evidence.at));
     let key = layout::evidence(evidence.id).with(name);
-    let bytes = document::encode(evidence, cx.keyring.as_deref())?;
+    let bytes = document::encode(&cut(evidence), cx.keyring.as_deref())?;
     cx.store.put(&key, bytes, PutMode::Overwrite).await?;
     Ok(key)
+}
+
+fn cut(evidence: &Evidence) -> Evidence {
+    let mut room = ROOM;
+    let fits = |key: &&String| {
+        // JSON needs at most six bytes for one.
+        room = room.saturating_sub(6 * key.len() + 3);
+        room > 0
+    };
+    let damaged = evidence.damaged.iter().take_while(fits).cloned().collect();
+    Evidence {
+        damaged,
+        ..evidence.clone()
+    }
 }
 
 /// Reads what is proved about `id`: its 32 newest verifications. Memory is those.
@@ -165,6 +183,20 @@ mod tests {
             damaged: vec![],
             tool: "test".into(),
         }
+    }
+
+    #[test]
+    fn evidence_of_any_damage_can_be_recorded() {
+        let much = Evidence {
+            damaged: vec!["\u{1}".repeat(1024); 1000],
+            ..evidence(1, Depth::Objects, false)
+        };
+        assert!(document::encode(&cut(&much), None).is_ok());
+        let little = Evidence {
+            damaged: vec!["a".into(), "b".into()],
+            ..much
+        };
+        assert_eq!(cut(&little), little);
     }
 
     #[test]

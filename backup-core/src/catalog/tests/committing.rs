@@ -31,10 +31,6 @@ async fn a_condemned_run_withdraws_its_manifest() {
     }
 }
 
-/// Condemns the run while its manifest is being written.
-#[derive(Debug)]
-struct CondemnedMeanwhile(Kit);
-
 #[tokio::test(start_paused = true)]
 async fn a_run_condemned_while_it_commits_withdraws_its_manifest() {
     let [kit, _] = Kit::both();
@@ -44,25 +40,18 @@ async fn a_run_condemned_while_it_commits_withdraws_its_manifest() {
         .unwrap()
         .unwrap()
         .value;
-    let meanwhile = CondemnedMeanwhile(Kit {
-        clock: kit.clock.clone(),
-        memory: kit.memory.clone(),
-        log: kit.log.clone(),
-        cx: kit.cx.clone(),
-    });
-    let id = run.claim.id;
+    let (cx, memory, id) = (kit.cx.clone(), kit.memory.clone(), run.claim.id);
     let condemn = tokio::spawn(async move {
-        let kit = &meanwhile.0;
-        while kit.memory.peek(&layout::manifest(id)).is_none() {
+        while memory.peek(&layout::manifest(id)).is_none() {
             tokio::task::yield_now().await;
         }
-        started::condemn(&kit.cx, &marker).await.unwrap();
+        started::condemn(&cx, &marker).await.unwrap();
     });
     let manifest = manifest(&kit.cx, &run.repository, &run.claim, 1);
     let committed = commit(&kit.cx, &run.repository, &run.lease, &run.claim, &manifest).await;
     condemn.await.unwrap();
-    // Whoever comes second sees the first: either the run withdrew, or it was through before it was condemned.
-    assert_eq!(committed.is_ok(), kit.memory.peek(&layout::manifest(id)).is_some());
+    assert_eq!(committed.unwrap_err().kind(), ErrorKind::Refused);
+    assert!(kit.memory.peek(&layout::manifest(id)).is_none());
 }
 
 #[tokio::test(start_paused = true)]

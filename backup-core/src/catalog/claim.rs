@@ -1,0 +1,132 @@
+//! Claiming an id: no two runs ever share one, on any store.
+
+use super::{
+    Holder, StartedMarker,
+    layout::{self, OwnedKeys},
+    pause::pause,
+    remove, started,
+};
+use crate::{
+    Context, Error, ErrorKind, Result,
+    id::{BackupId, Nonce},
+    store::{Key, ListDepth, StoreErrorKind},
+};
+use futures::TryStreamExt;
+use jiff::SignedDuration;
+use std::time::Duration;
+
+/// How many seconds are tried.
+const MOST_TRIES: usize = 60;
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// An id that this run, and no other, may write under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The id of the backup to be.
+    pub id: BackupId,
+    /// The name of the run.
+    pub nonce: Nonce,
+    /// The keys that it said it would write, without roll-overs.
+    pub keys: Vec<Key>,
+}
+
+impl Claim {
+    /// The key of the started marker.
+    #[must_use]
+    pub fn marker(&self) -> Key {
+        layout::marker(self.id, self.nonce)
+    }
+
+    /// Whether the run may write `key`.
+    #[must_use]
+    pub fn covers(&self, key: &Key) -> bool {
+        self.keys.iter().cloned().collect::<OwnedKeys>().contains(key)
+    }
+
+    /// Takes back a run that failed before its manifest was committed: aborts its uploads, deletes what it wrote, the marker last.
+    ///
+    /// Not after a failed [`super::commit()`], whose manifest may exist after all: that is left to `prune`. Idempotent.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if there is a manifest; those of the store. What is left is found by `prune` a day later.
+    pub async fn abandon(&self, cx: &Context) -> Result<()> {
+        if cx.store.head(&layout::manifest(self.id)).await?.is_some() {
+            let message = format!("backup {} exists and is not abandoned", self.id);
+            return Err(Error::new(ErrorKind::Refused, message));
+        }
+        remove::run(cx, self.id, &self.keys.iter().cloned().collect(), &[self.marker()])
+            .await
+            .map(drop)
+    }
+}
+
+/// Claims the id of this second, or of the next one that is free, for a run that will write the keys that `plan` names for it.
+///
+/// A marker is written first and the folder listed then: of two who claim one id, one at least sees the other and moves on after a random
+/// pause, so that they part. Of two runs one after the other, the later one has the later id. Cancel-safe: a marker left behind is removed by `prune`.
+///
+/// # Errors
+/// [`ErrorKind::Locked`] if a minute's worth of ids is taken; [`ErrorKind::Internal`] if `plan` names a key outside the id; those of the store.
+pub async fn claim<P>(cx: &Context, target: &str, holder: &Holder, plan: P) -> Result<Claim>
+where
+    P: Fn(BackupId) -> Vec<Key>,
+{
+    layout::check_target(target)?;
+    let nonce = Nonce::random(cx.entropy.as_ref())?;
+    let (mut second, mut longest) = (cx.clock.now(), Duration::from_millis(100));
+    for _ in 0..MOST_TRIES {
+        let id = BackupId::at(second);
+        let keys = plan(id);
+        let marker = StartedMarker::new(cx, (target, holder), (id, nonce), texts(id, &keys)?);
+        started::write(cx, &marker).await?;
+        if is_mine(cx, id, &marker.key()).await? {
+            return Ok(Claim { id, nonce, keys });
+        }
+        withdraw(cx, marker).await?;
+        tokio::time::sleep(pause(cx.entropy.as_ref(), longest)?).await;
+        longest = (longest * 2).min(LONGEST_PAUSE);
+        let next = second.saturating_add(SignedDuration::from_secs(1)).unwrap_or(second);
+        second = cx.clock.now().max(next);
+    }
+    Err(Error::new(
+        ErrorKind::Locked,
+        format!("no free id was found for {target} in {MOST_TRIES} tries"),
+    )
+    .hint("is this machine's clock right? ids are seconds, and those around now are taken"))
+}
+
+fn texts(id: BackupId, keys: &[Key]) -> Result<Vec<String>> {
+    let text = |key: &Key| {
+        let own = layout::belongs_to(id, key);
+        key.as_str()
+            .filter(|_| own)
+            .map(str::to_owned)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, format!("{key} is no key for the data of {id}")))
+    };
+    keys.iter().map(text).collect()
+}
+
+/// Whether our marker is the only one, and nothing was ever stored under the id.
+async fn is_mine(cx: &Context, id: BackupId, own: &Key) -> Result<bool> {
+    let markers = started::list(cx, id).await?;
+    if markers.len() != 1 || markers[0].key != *own {
+        return Ok(false);
+    }
+    if cx.store.head(&layout::manifest(id)).await?.is_some() {
+        return Ok(false);
+    }
+    let mut data = cx.store.list(&Key::from(id.to_string()), ListDepth::Flat);
+    Ok(data.try_next().await?.is_none())
+}
+
+async fn withdraw(cx: &Context, marker: StartedMarker) -> Result<()> {
+    let key = marker.key();
+    for result in cx.store.delete(std::slice::from_ref(&key)).await {
+        match result {
+            Err(error) if error.kind() == StoreErrorKind::Forbidden => started::condemn(cx, &marker).await?,
+            other => other?,
+        }
+    }
+    Ok(())
+}

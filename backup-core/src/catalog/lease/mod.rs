@@ -1,0 +1,147 @@
+//! Leases: who is at work on a target (`docs/FORMAT.md`, section 3).
+//!
+//! Advisory: no store can fence, so nothing's safety rests on a lease alone. It spares two runs the work of one.
+
+mod acquire;
+mod body;
+mod renew;
+mod survey;
+mod unlock;
+
+pub use body::{LeaseBody, LeaseState};
+pub use survey::{LeaseEntry, live, sweep};
+pub use unlock::unlock;
+
+use super::Holder;
+use crate::{Context, Error, ErrorKind, Result, store::Key};
+use jiff::{SignedDuration, Timestamp};
+use renew::{Held, Renewal};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::Mutex;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+/// A lease is live for this long from its last modification, by the store's clock.
+pub const LIFETIME: SignedDuration = SignedDuration::from_secs(60);
+/// How often it is renewed.
+const RENEW_EVERY: Duration = Duration::from_secs(20);
+/// How soon a failed renewal is tried again.
+const RENEW_AGAIN: Duration = Duration::from_secs(5);
+/// A holder that could not renew for this long takes the lease for lost, well before others may.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(50);
+
+/// A lease that is held and renewed in the background.
+///
+/// Dropped without [`Lease::release`], it expires after a minute.
+#[derive(Debug)]
+pub struct Lease {
+    target: String,
+    held: Arc<Mutex<Held>>,
+    lost: CancellationToken,
+    renewer: AbortOnDropHandle<()>,
+}
+
+impl Lease {
+    /// Takes the lease of `target` for `purpose`, waiting for a live holder for as long as `patience`.
+    ///
+    /// Cancel-safe: what a dropped future leaves behind expires after a minute.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] naming the holder; [`ErrorKind::Cancelled`]; those of the store.
+    pub async fn acquire(
+        cx: &Context,
+        target: &str,
+        holder: &Holder,
+        purpose: &str,
+        patience: Duration,
+    ) -> Result<Self> {
+        super::layout::check_target(target)?;
+        let held = acquire::acquire(cx, LeaseBody::new(cx, target, holder, purpose)?, patience).await?;
+        let (held, lost) = (Arc::new(Mutex::new(held)), CancellationToken::new());
+        let renewer = AbortOnDropHandle::new(tokio::spawn(keep(held.clone(), lost.clone())));
+        Ok(Self {
+            target: target.to_owned(),
+            held,
+            lost,
+            renewer,
+        })
+    }
+
+    /// What it is a lease of.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// Fires when the lease is lost: the run should stop.
+    #[must_use]
+    pub fn lost(&self) -> CancellationToken {
+        self.lost.clone()
+    }
+
+    /// Renews now, and so proves that it is held.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] if it is lost; those of the store.
+    pub async fn confirm(&self) -> Result<()> {
+        let renewed = if self.lost.is_cancelled() {
+            Renewal::Lost
+        } else {
+            self.held.lock().await.renew().await?
+        };
+        match renewed {
+            Renewal::Done => Ok(()),
+            Renewal::Lost => {
+                self.lost.cancel();
+                Err(
+                    Error::new(ErrorKind::Locked, format!("the lease of {} was lost", self.target)).hint(
+                        "another run took it, or it was unlocked, or the store did not answer for a minute; run again",
+                    ),
+                )
+            }
+        }
+    }
+
+    /// The store's time now, to about a second.
+    pub async fn store_now(&self) -> Timestamp {
+        let held = self.held.lock().await;
+        let since = SignedDuration::try_from(held.renewed.elapsed()).unwrap_or(SignedDuration::ZERO);
+        held.modified.saturating_add(since).unwrap_or(held.modified)
+    }
+
+    /// The key of its own entry.
+    pub async fn key(&self) -> Key {
+        self.held.lock().await.key.clone()
+    }
+
+    /// Gives the lease back. If it was lost, nothing is done.
+    ///
+    /// # Errors
+    /// Those of the store; it then expires after a minute.
+    pub async fn release(self) -> Result<()> {
+        drop(self.renewer);
+        let held = self.held.lock().await;
+        if self.lost.is_cancelled() {
+            Ok(())
+        } else {
+            held.withdraw().await
+        }
+    }
+}
+
+/// Renews until the lease is lost. A renewal that hangs does not hold the loss back.
+async fn keep(held: Arc<Mutex<Held>>, lost: CancellationToken) {
+    let mut pause = RENEW_EVERY;
+    loop {
+        tokio::time::sleep(pause).await;
+        let mut held = held.lock().await;
+        let deadline = held.renewed + GIVE_UP_AFTER;
+        pause = match tokio::time::timeout_at(deadline, held.renew()).await {
+            Ok(Ok(Renewal::Done)) => RENEW_EVERY,
+            Ok(Err(error)) => {
+                tracing::warn!(error = %error.chain(), "the lease was not renewed, trying again");
+                RENEW_AGAIN
+            }
+            Ok(Ok(Renewal::Lost)) | Err(_) => return lost.cancel(),
+        };
+    }
+}

@@ -1,0 +1,33 @@
+//! Breaking a stuck lease.
+
+use super::{
+    LeaseEntry,
+    renew::{self, Deleted},
+    survey,
+};
+use crate::{Context, Result, store::PutMode};
+
+/// Removes every entry of the lease of `target` and says what they were. A run that still lives finds its lease lost at its next renewal, and stops.
+///
+/// Idempotent.
+///
+/// # Errors
+/// Those of the store.
+pub async fn unlock(cx: &Context, target: &str) -> Result<Vec<LeaseEntry>> {
+    crate::catalog::layout::check_target(target)?;
+    let mut broken = Vec::new();
+    for meta in survey::listed(cx, target).await? {
+        let Some(entry) = survey::read(cx, &meta.key).await? else {
+            continue;
+        };
+        if renew::delete(cx, &entry.key).await? == Deleted::Forbidden
+            && let Some(body) = &entry.body
+        {
+            cx.store
+                .put(&entry.key, body.released().encode()?, PutMode::Overwrite)
+                .await?;
+        }
+        broken.push(entry);
+    }
+    Ok(broken)
+}

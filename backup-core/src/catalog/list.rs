@@ -1,0 +1,228 @@
+//! Which backups there are.
+
+use super::{
+    Manifest, Mode, Proof, Repository, Signed, Trust, document, evidence,
+    layout::{self, EVIDENCE, MANIFESTS},
+};
+use crate::{
+    Context, Error, ErrorKind, Result,
+    event::{Event, Finding, Severity},
+    id::BackupId,
+    store::{Key, ListDepth, ListEntry},
+};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
+use std::{collections::HashSet, fmt, sync::Arc};
+
+/// How many manifests are read, or wait to be looked at, at once.
+pub const CONCURRENCY: usize = 16;
+
+/// What a backup is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Everything that was asked for is in it.
+    Complete,
+    /// Something that was asked for is missing.
+    Partial,
+    /// Its manifest cannot be read.
+    Damaged,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Complete => "COMPLETE",
+            Self::Partial => "PARTIAL",
+            Self::Damaged => "DAMAGED",
+        })
+    }
+}
+
+/// One backup, or what is left of one.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its id.
+    pub id: BackupId,
+    /// Its manifest, or what is wrong with it.
+    pub manifest: Result<Box<Signed<Manifest>>>,
+    /// What verifications said.
+    pub proof: Proof,
+}
+
+impl Entry {
+    /// What it is good for.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match &self.manifest {
+            Ok(manifest) if manifest.value.complete => State::Complete,
+            Ok(_) => State::Partial,
+            Err(_) => State::Damaged,
+        }
+    }
+
+    /// Its target, if the manifest can be read.
+    #[must_use]
+    pub fn target(&self) -> Option<&str> {
+        self.manifest
+            .as_ref()
+            .ok()
+            .map(|manifest| manifest.value.target.as_str())
+    }
+
+    /// Whether its author is proved. Without any key to prove it with, unsigned backups that the store encrypts have to do.
+    #[must_use]
+    pub fn is_authentic(&self, cx: &Context) -> bool {
+        self.manifest.as_ref().is_ok_and(|manifest| match manifest.trust {
+            Trust::Signed(_) => true,
+            Trust::Unsigned => !cx.authenticates() && manifest.value.mode != Mode::Sealed,
+            Trust::UnknownSigner(_) => false,
+        })
+    }
+}
+
+/// The ids of all backups, newest first, out of one listing. Memory is 16 bytes for each.
+///
+/// Objects among the manifests that are none are reported as findings.
+///
+/// # Errors
+/// Those of the store.
+pub async fn ids(cx: &Context) -> Result<Vec<BackupId>> {
+    let mut ids = Vec::new();
+    let mut listing = cx.store.list(&Key::from(MANIFESTS), ListDepth::Delimited);
+    while let Some(entry) = listing.try_next().await? {
+        let (ListEntry::Object(crate::store::ObjectMeta { key, .. }) | ListEntry::Folder(key)) = entry;
+        match layout::split_id(&key, MANIFESTS) {
+            Some((id, ".json")) => ids.push(id),
+            _ => report(cx, &key.to_string(), "is no manifest and does not belong here".into()),
+        }
+    }
+    ids.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+    ids.dedup();
+    Ok(ids)
+}
+
+/// All backups, newest first. A manifest that is damaged, foreign or of a newer format is an entry of its own, never left out.
+///
+/// Two listings (manifests, evidence), then each manifest is read once. Memory is 32 bytes for each backup, and 16 manifests with their evidence.
+///
+/// # Errors
+/// An item is an error if the store fails; the stream goes on after it.
+pub async fn entries<'a>(
+    cx: &'a Context,
+    repository: &'a Repository,
+) -> Result<impl Stream<Item = Result<Entry>> + 'a> {
+    let ids = ids(cx).await?;
+    let judged = Arc::new(with_evidence(cx).await?);
+    let read = move |id| {
+        let judged = judged.clone();
+        async move {
+            if judged.contains(&id) {
+                return entry(cx, repository, id).await;
+            }
+            let read = manifest(cx, repository, id).await?;
+            Ok(read.map(|manifest| Entry {
+                id,
+                manifest,
+                proof: Proof::default(),
+            }))
+        }
+    };
+    Ok(stream::iter(ids)
+        .map(read)
+        .buffered(CONCURRENCY)
+        .try_filter_map(|entry| std::future::ready(Ok(entry))))
+}
+
+/// The backup `id`; `None` if there is none.
+///
+/// # Errors
+/// Those of the store.
+pub async fn entry(cx: &Context, repository: &Repository, id: BackupId) -> Result<Option<Entry>> {
+    let Some(manifest) = manifest(cx, repository, id).await? else {
+        return Ok(None);
+    };
+    let proof = evidence::proof(cx, id, repository.id).await?;
+    Ok(Some(Entry { id, manifest, proof }))
+}
+
+/// The newest complete backup of `target` that `wanted` accepts; `None` if there is none. What is passed over on the way is reported as findings.
+///
+/// A backup whose verification failed is *not* passed over: the caller verifies it again, or asks once more with a `wanted` that declines it.
+/// Reads about 16 manifests beyond the one found.
+///
+/// # Errors
+/// Those of the store.
+pub async fn latest<P>(cx: &Context, repository: &Repository, target: &str, wanted: P) -> Result<Option<Entry>>
+where
+    P: Fn(&Entry) -> bool,
+{
+    let mut entries = std::pin::pin!(entries(cx, repository).await?);
+    while let Some(entry) = entries.try_next().await? {
+        if entry.target().is_some_and(|other| other != target) {
+            continue;
+        }
+        match passed_over(cx, &entry) {
+            None if wanted(&entry) => return Ok(Some(entry)),
+            None => {}
+            Some(why) => report(
+                cx,
+                &entry.id.to_string(),
+                format!("is newer than what is taken for the latest, and {why}"),
+            ),
+        }
+    }
+    Ok(None)
+}
+
+/// Why `entry` cannot be the latest of its target.
+fn passed_over(cx: &Context, entry: &Entry) -> Option<String> {
+    match &entry.manifest {
+        Err(error) => Some(format!("cannot be read: {}", error.chain())),
+        Ok(_) if !entry.is_authentic(cx) => Some("not signed by a known key".into()),
+        Ok(manifest) if !manifest.value.complete => Some("partial".into()),
+        Ok(_) => None,
+    }
+}
+
+async fn manifest(
+    cx: &Context,
+    repository: &Repository,
+    id: BackupId,
+) -> Result<Option<Result<Box<Signed<Manifest>>>>> {
+    let read = document::read::<Manifest>(cx.store.as_ref(), &layout::manifest(id), cx.keyring.as_deref()).await;
+    let checked = read.and_then(|read| match read {
+        Some(manifest) => manifest
+            .value
+            .check(id, repository.id)
+            .map(|()| Some(Box::new(manifest))),
+        None => Ok(None),
+    });
+    match checked {
+        Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Refused) => Ok(Some(Err(error))),
+        other => Ok(other?.map(Ok)),
+    }
+}
+
+/// The backups that were verified, successfully or not.
+async fn with_evidence(cx: &Context) -> Result<HashSet<BackupId>> {
+    let listing = cx
+        .store
+        .list(&Key::from(EVIDENCE), ListDepth::Delimited)
+        .map_err(Error::from);
+    let judged = listing.try_filter_map(|entry| {
+        let id = match &entry {
+            ListEntry::Folder(folder) => layout::split_id(folder, EVIDENCE).map(|(id, _)| id),
+            ListEntry::Object(_) => None,
+        };
+        std::future::ready(Ok(id))
+    });
+    judged.try_collect().await
+}
+
+fn report(cx: &Context, subject: &str, message: String) {
+    cx.events.emit(Event::Finding(Finding {
+        severity: Severity::Warning,
+        subject: subject.to_owned(),
+        message,
+        hint: None,
+    }));
+}

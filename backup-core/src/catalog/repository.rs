@@ -1,0 +1,132 @@
+//! The repository itself: a random id, bound into everything that is written to it.
+
+use super::{
+    Holder, Lease,
+    document::{self, Document, Format, Kind, Trust},
+    layout::{MANIFESTS, REPOSITORY},
+};
+use crate::{
+    Context, Error, ErrorKind, Result,
+    id::RepositoryId,
+    store::{Key, ListDepth, PutMode, StoreErrorKind},
+};
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What two first writers on a store without conditional put take a lease on. No component has a target of this name.
+pub(crate) const LEASE: &str = "repository";
+/// Longer than a dead first writer's lease lives.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct RepositoryDocument {
+    format: Format,
+    id: RepositoryId,
+    created: Timestamp,
+}
+
+impl Document for RepositoryDocument {
+    const KIND: Kind = Kind::Repository;
+}
+
+/// A repository that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repository {
+    /// Its random id.
+    pub id: RepositoryId,
+    /// When the first write made it, by the writer's clock.
+    pub created: Timestamp,
+    /// Who vouches for it.
+    pub trust: Trust,
+}
+
+impl Repository {
+    /// Opens the repository; `None` if nothing was ever written to it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Damaged`] if its document is damaged, or gone while there are manifests.
+    pub async fn open(cx: &Context) -> Result<Option<Self>> {
+        let key = Key::from(REPOSITORY);
+        let read = document::read::<RepositoryDocument>(cx.store.as_ref(), &key, cx.keyring.as_deref()).await?;
+        if let Some(read) = read {
+            return Ok(Some(Self {
+                id: read.value.id,
+                created: read.value.created,
+                trust: read.trust,
+            }));
+        }
+        let mut manifests = cx.store.list(&Key::from(MANIFESTS), ListDepth::Delimited);
+        if manifests.try_next().await?.is_some() {
+            let message = format!("{REPOSITORY} is missing although there are manifests");
+            return Err(Error::new(ErrorKind::Damaged, message)
+                .hint("bring it back from a copy of the repository: every object is bound to the id in it"));
+        }
+        Ok(None)
+    }
+
+    /// Opens the repository, and makes it if nothing was ever written to it. Of several first writers at once all get the same one.
+    ///
+    /// Idempotent. Cancel-safe.
+    ///
+    /// # Errors
+    /// As [`Repository::open`]; [`ErrorKind::Locked`] if other first writers do not finish within a minute and a half.
+    pub async fn open_or_create(cx: &Context, holder: &Holder) -> Result<Self> {
+        if let Some(repository) = Self::open(cx).await? {
+            return Ok(repository);
+        }
+        if cx.features.conditional_create {
+            create(cx, PutMode::Create).await?;
+        } else {
+            create_alone(cx, holder).await?;
+        }
+        let made = Self::open(cx).await?;
+        made.ok_or_else(|| {
+            Error::new(
+                ErrorKind::StoreFailed,
+                format!("{REPOSITORY} was written and is not there"),
+            )
+        })
+    }
+
+    /// Demands that the repository still is the one that was opened. To be called right before a manifest is committed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if it is another one or gone.
+    pub async fn confirm_unchanged(&self, cx: &Context) -> Result<()> {
+        match Self::open(cx).await? {
+            Some(now) if now.id == self.id => Ok(()),
+            _ => Err(Error::new(
+                ErrorKind::Refused,
+                "the repository was replaced while this run wrote to it",
+            )
+            .hint("two first runs at once, or a bucket that was emptied: run the backup again")),
+        }
+    }
+}
+
+async fn create_alone(cx: &Context, holder: &Holder) -> Result<()> {
+    let lease = Lease::acquire(cx, LEASE, holder, "create", PATIENCE).await?;
+    let made = match Repository::open(cx).await {
+        Ok(None) => create(cx, PutMode::Overwrite).await,
+        Ok(Some(_)) => Ok(()),
+        Err(error) => Err(error),
+    };
+    let released = lease.release().await;
+    made.and(released)
+}
+
+/// Writes the document. That another one is there already is no failure: it is read afterwards.
+async fn create(cx: &Context, mode: PutMode) -> Result<()> {
+    let document = RepositoryDocument {
+        format: Format,
+        id: RepositoryId::random(cx.entropy.as_ref())?,
+        created: cx.clock.now(),
+    };
+    let bytes = document::encode(&document, cx.keyring.as_deref())?;
+    match cx.store.put(&Key::from(REPOSITORY), bytes, mode).await {
+        Err(error) if error.kind() != StoreErrorKind::Conflict => Err(error.into()),
+        _ => Ok(()),
+    }
+}

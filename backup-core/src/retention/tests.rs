@@ -1,0 +1,257 @@
+use super::*;
+use crate::id::BackupId;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+fn now() -> Timestamp {
+    "2026-04-22T17:00:00Z".parse().unwrap()
+}
+
+/// A good backup so many hours ago.
+fn good(hours: i64) -> Candidate {
+    Candidate {
+        id: BackupId::at(now() - SignedDuration::from_hours(hours)),
+        lineage: Some("a".into()),
+        authentic: true,
+        complete: true,
+        plain_length: 100,
+        parents: vec![],
+        verified: false,
+        failed: false,
+    }
+}
+
+fn daily(days: i64) -> Vec<Candidate> {
+    (0..days).map(|day| good(24 * day)).collect()
+}
+
+fn reason(candidates: &[Candidate], policy: &Policy, of: &Candidate) -> Reason {
+    let decisions = plan(candidates, now(), policy);
+    decisions.iter().find(|decision| decision.id == of.id).unwrap().reason
+}
+
+fn kept(candidates: &[Candidate], policy: &Policy) -> Vec<BackupId> {
+    let decisions = plan(candidates, now(), policy);
+    decisions
+        .iter()
+        .filter(|decision| decision.reason.keeps())
+        .map(|decision| decision.id)
+        .collect()
+}
+
+const LAST_1: Policy = Policy {
+    keep_days: None,
+    keep_last: Some(1),
+    keep_daily: None,
+    keep_weekly: None,
+    keep_monthly: None,
+};
+
+#[test]
+fn without_a_rule_everything_stays() {
+    assert_eq!(kept(&daily(50), &Policy::default()).len(), 50);
+}
+
+#[test]
+fn rules_add_up() {
+    let all = daily(100);
+    let keep_days = Policy {
+        keep_days: Some(7),
+        ..Policy::default()
+    };
+    assert_eq!(kept(&all, &keep_days).len(), 8, "today, and seven days back");
+    let counted = Policy {
+        keep_last: Some(3),
+        keep_weekly: Some(4),
+        keep_monthly: Some(3),
+        ..Policy::default()
+    };
+    let days: Vec<String> = kept(&all, &counted)
+        .iter()
+        .map(|id| id.to_string()[..8].to_owned())
+        .collect();
+    // 22 April 2026 is a Wednesday; weeks end on Sundays.
+    let expected = [
+        "20260422", "20260421", "20260420", "20260419", "20260412", "20260405", "20260331", "20260228",
+    ];
+    assert_eq!(days, expected);
+}
+
+#[test]
+fn daily_keeps_the_newest_of_each_day_that_has_one() {
+    let all: Vec<_> = [0, 6, 30, 31, 100].map(good).into();
+    let policy = Policy {
+        keep_daily: Some(3),
+        ..Policy::default()
+    };
+    assert_eq!(kept(&all, &policy), [all[0].id, all[2].id, all[4].id]);
+}
+
+#[test]
+fn the_newest_complete_and_the_last_verified_never_go() {
+    let mut all = daily(10);
+    let none = Policy {
+        keep_last: Some(0),
+        ..Policy::default()
+    };
+    assert_eq!(kept(&all, &none), [all[0].id]);
+    all[4].verified = true;
+    all[7].verified = true;
+    assert_eq!(kept(&all, &none), [all[0].id, all[4].id]);
+    all[0].failed = true;
+    assert_eq!(kept(&all, &none), [all[0].id, all[1].id, all[4].id]);
+}
+
+#[test]
+fn partial_and_failed_ones_never_count_as_good() {
+    let mut all = daily(6);
+    all[0].complete = false;
+    all[1].failed = true;
+    assert_eq!(kept(&all, &LAST_1), [all[0].id, all[1].id, all[2].id]);
+    assert_eq!(reason(&all, &LAST_1, &all[0]), Reason::Newest);
+    for candidate in &mut all {
+        candidate.complete = false;
+    }
+    assert_eq!(kept(&all, &LAST_1).len(), 6, "with no good one at all, every one stays");
+}
+
+#[test]
+fn a_run_whose_content_fell_by_half_never_expires_an_older_one() {
+    let mut all = daily(6);
+    for small in &mut all[..2] {
+        small.plain_length = 49;
+    }
+    assert_eq!(kept(&all, &LAST_1), [all[0].id, all[2].id]);
+    assert_eq!(reason(&all, &LAST_1, &all[2]), Reason::ContentFell);
+    for small in &mut all[..2] {
+        small.plain_length = 50;
+    }
+    assert_eq!(kept(&all, &LAST_1), [all[0].id]);
+}
+
+#[test]
+fn what_a_kept_one_builds_on_stays() {
+    let mut all = daily(6);
+    all[0].parents = vec![all[3].id];
+    all[3].parents = vec![all[5].id];
+    assert_eq!(kept(&all, &LAST_1), [all[0].id, all[3].id, all[5].id]);
+    assert_eq!(reason(&all, &LAST_1, &all[3]), Reason::ParentOf(all[0].id));
+}
+
+#[test]
+fn backups_from_the_future_stay_and_do_not_count() {
+    let mut all = daily(3);
+    all.push(good(-48));
+    let policy = LAST_1;
+    assert_eq!(kept(&all, &policy), [all[3].id, all[0].id]);
+    assert_eq!(reason(&all, &policy, &all[3]), Reason::FromTheFuture);
+}
+
+#[test]
+fn lineages_do_not_count_for_each_other() {
+    let mut all = daily(4);
+    for other in &mut all[2..] {
+        other.lineage = Some("b".into());
+    }
+    assert_eq!(kept(&all, &LAST_1), [all[0].id, all[2].id]);
+}
+
+#[test]
+fn unreadable_and_unproved_ones_stay_and_do_not_count() {
+    let mut all = daily(5);
+    all[0].lineage = None;
+    all[1].authentic = false;
+    assert_eq!(kept(&all, &LAST_1), [all[0].id, all[1].id, all[2].id]);
+    assert_eq!(reason(&all, &LAST_1, &all[0]), Reason::Unreadable);
+    assert_eq!(reason(&all, &LAST_1, &all[1]), Reason::NotAuthentic);
+}
+
+fn any_candidate() -> impl Strategy<Value = Candidate> {
+    let flags = (
+        any::<bool>(),
+        any::<bool>(),
+        proptest::bool::weighted(0.8),
+        proptest::bool::weighted(0.9),
+    );
+    (-10i64..2000, 0u64..200, flags, 0..3u8).prop_map(
+        |(hours, plain_length, (verified, failed, complete, authentic), lineage)| Candidate {
+            plain_length,
+            verified,
+            failed: failed && verified,
+            complete,
+            authentic,
+            lineage: (lineage > 0).then(|| lineage.to_string()),
+            ..good(hours)
+        },
+    )
+}
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    let count = || proptest::option::of(0u32..5);
+    (count(), count(), count(), count(), count()).prop_map(
+        |(keep_days, keep_last, keep_daily, keep_weekly, keep_monthly)| Policy {
+            keep_days,
+            keep_last,
+            keep_daily,
+            keep_weekly,
+            keep_monthly,
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_policy_what_matters_most_stays(
+        mut all in proptest::collection::vec(any_candidate(), 0..40),
+        links in proptest::collection::vec((0usize..40, 0usize..40), 0..10),
+        policy in any_policy(),
+    ) {
+        all.sort_by_key(|candidate| candidate.id);
+        all.dedup_by_key(|candidate| candidate.id);
+        for (child, parent) in links {
+            if child > parent && child < all.len() {
+                let parent = all[parent].id;
+                all[child].parents.push(parent);
+            }
+        }
+        let kept = kept(&all, &policy);
+        let newest_first = || all.iter().rev();
+        for lineage in ["1", "2"] {
+            let of = |c: &&Candidate| c.lineage.as_deref() == Some(lineage) && c.authentic && c.id.timestamp() <= now();
+            let newest = newest_first().filter(of).find(|c| c.complete);
+            let verified = newest_first().filter(of).find(|c| c.complete && c.verified && !c.failed);
+            for must in newest.into_iter().chain(verified) {
+                prop_assert!(kept.contains(&must.id));
+            }
+            for gone in newest_first().filter(of).filter(|c| !kept.contains(&c.id)) {
+                let stands_in = |c: &&Candidate| c.id > gone.id && c.complete && !c.failed && kept.contains(&c.id);
+                prop_assert!(newest_first().filter(of).any(|c| stands_in(&c)), "a newer good one stays");
+                if gone.complete && !gone.failed {
+                    let half = |c: &&Candidate| stands_in(c) && c.plain_length * 2 >= gone.plain_length;
+                    prop_assert!(newest_first().filter(of).any(|c| half(&c)));
+                }
+            }
+        }
+        for child in all.iter().filter(|c| kept.contains(&c.id)) {
+            prop_assert!(child.parents.iter().all(|parent| kept.contains(parent)));
+        }
+        for sure in all.iter().filter(|c| c.lineage.is_none() || !c.authentic) {
+            prop_assert!(kept.contains(&sure.id));
+        }
+    }
+
+    #[test]
+    fn more_rules_never_keep_less(
+        mut all in proptest::collection::vec(any_candidate(), 0..40),
+        policy in any_policy(),
+        last in 0u32..5,
+    ) {
+        // Of equal content: what a rule keeps may be what lets a larger, older one go.
+        all.iter_mut().for_each(|candidate| candidate.plain_length = 100);
+        all.sort_by_key(|candidate| candidate.id);
+        all.dedup_by_key(|candidate| candidate.id);
+        let more = Policy { keep_last: Some(policy.keep_last.unwrap_or(0).max(last)), ..policy };
+        let (less, more) = (kept(&all, &policy), kept(&all, &more));
+        prop_assert!(policy.is_empty() || less.iter().all(|id| more.contains(id)));
+    }
+}

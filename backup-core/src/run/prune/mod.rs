@@ -1,0 +1,36 @@
+//! Pruning: what retention no longer keeps, and what dead runs left behind.
+//!
+//! Deletes what a manifest owns and what a dead run's started marker names, and nothing else, ever. A crash at any point leaves either the backup,
+//! or leftovers that the next prune finds.
+
+mod execute;
+mod orphan;
+mod plan;
+
+pub use execute::{PruneReport, prune};
+pub use orphan::{Orphan, Verdict};
+pub use plan::{PrunePlan, plan_prune};
+
+use crate::{
+    catalog::{Holder, Repository},
+    retention::Policy,
+};
+use std::time::Duration;
+
+/// What to prune.
+#[derive(Debug, Clone)]
+pub struct PruneRequest {
+    /// In which repository.
+    pub repository: Repository,
+    /// Which target's backups and dead runs.
+    pub target: String,
+    /// What to keep.
+    pub policy: Policy,
+    /// Who prunes.
+    pub holder: Holder,
+    /// How long to wait for the lease.
+    pub patience: Duration,
+}
+
+#[cfg(test)]
+mod tests;

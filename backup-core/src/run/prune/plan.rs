@@ -1,0 +1,64 @@
+//! What a prune would do.
+
+use super::{
+    PruneRequest,
+    orphan::{self, Orphan},
+};
+use crate::{
+    Context, Result,
+    catalog::{Entry, list},
+    retention::{self, Candidate, Decision},
+    store::Key,
+};
+use futures::TryStreamExt;
+use jiff::Timestamp;
+
+/// What a prune would do. Made without writing anything, so it is the dry run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrunePlan {
+    /// For each backup of the target, and each whose manifest is unreadable, whether it stays and why; newest first.
+    pub backups: Vec<Decision>,
+    /// Runs of the target that have no manifest, and what is to happen to what they left.
+    pub orphans: Vec<Orphan>,
+}
+
+/// Plans to prune what `request` names, at the store's time `now`. `lease` is the entry of the caller's own lease, if it holds one.
+///
+/// Memory is a line for each backup and each dead run, and 16 manifests.
+///
+/// # Errors
+/// Those of the store: what cannot be looked at is not planned around.
+pub async fn plan_prune(
+    cx: &Context,
+    request: &PruneRequest,
+    now: Timestamp,
+    lease: Option<&Key>,
+) -> Result<PrunePlan> {
+    let mut candidates = Vec::new();
+    let mut entries = std::pin::pin!(list::entries(cx, &request.repository).await?);
+    while let Some(entry) = entries.try_next().await? {
+        if entry.target().is_none_or(|target| target == request.target) {
+            candidates.push(candidate(cx, &entry));
+        }
+    }
+    // Of two clocks that disagree, the slower one expires less.
+    let earlier = now.min(cx.clock.now());
+    Ok(PrunePlan {
+        backups: retention::plan(&candidates, earlier, &request.policy),
+        orphans: orphan::find(cx, &request.target, now, lease).await?,
+    })
+}
+
+fn candidate(cx: &Context, entry: &Entry) -> Candidate {
+    let manifest = entry.manifest.as_ref().ok().map(|manifest| &manifest.value);
+    Candidate {
+        id: entry.id,
+        lineage: manifest.map(|manifest| manifest.lineage.clone()),
+        authentic: entry.is_authentic(cx),
+        complete: manifest.is_some_and(|manifest| manifest.complete),
+        plain_length: manifest.map_or(0, |manifest| manifest.plain_length()),
+        parents: manifest.map(|manifest| manifest.parents.clone()).unwrap_or_default(),
+        verified: entry.proof.verified.is_some(),
+        failed: entry.proof.failed.is_some(),
+    }
+}

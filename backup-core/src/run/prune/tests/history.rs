@@ -1,0 +1,186 @@
+//! Random histories: whatever runs, dies and prunes in whatever order, on whatever store.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use tokio::task::JoinHandle;
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// A run begins; its task dies after so many turns, if that is before its end.
+    Run { target: bool, turns: Option<u32> },
+    /// A prune begins, likewise.
+    Prune { turns: Option<u32> },
+    /// Everybody gets so many turns.
+    Turns(u32),
+    /// So many seconds pass, while everybody works.
+    Seconds(u64),
+    /// The clocks jump by so many hours, as if every machine had slept.
+    Jump(i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let turns = || proptest::option::of(0u32..400);
+    prop_oneof![
+        4 => (any::<bool>(), turns()).prop_map(|(target, turns)| Step::Run { target, turns }),
+        2 => turns().prop_map(|turns| Step::Prune { turns }),
+        3 => (0u32..300).prop_map(Step::Turns),
+        2 => (1u64..100).prop_map(Step::Seconds),
+        1 => prop_oneof![Just(1i64), Just(25), Just(60)].prop_map(Step::Jump),
+    ]
+}
+
+/// The ids that live runs hold. (Once a backup is pruned without a trace, its second could in theory be claimed again.)
+type Claims = Arc<std::sync::Mutex<BTreeSet<BackupId>>>;
+
+/// An id that is held until this is dropped, by the end or the death of its run.
+struct Holds(Claims, BackupId);
+
+impl Holds {
+    fn new(claims: &Claims, id: BackupId) -> Self {
+        assert!(claims.lock().unwrap().insert(id), "two holders of {id}");
+        Self(claims.clone(), id)
+    }
+}
+
+impl Drop for Holds {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().remove(&self.1);
+    }
+}
+
+fn begin_run(kit: &Kit, claims: &Claims, target: bool) -> JoinHandle<Result<()>> {
+    let (cx, claims) = (kit.cx.clone(), claims.clone());
+    tokio::spawn(async move {
+        let target = if target { TARGET } else { "postgres.base" };
+        let repository = Repository::open_or_create(&cx, &holder()).await?;
+        let lease = Lease::acquire(&cx, target, &holder(), "backup", Duration::from_secs(30)).await?;
+        let claim = crate::catalog::claim(&cx, target, &holder(), crate::catalog::tests::kit::keys_of).await?;
+        let _holds = Holds::new(&claims, claim.id);
+        for key in &claim.keys {
+            if lease.lost().is_cancelled() {
+                return Ok(());
+            }
+            cx.store
+                .put(key, "data".into(), crate::store::PutMode::Overwrite)
+                .await?;
+        }
+        let mut manifest = manifest(&cx, &repository, &claim, 100);
+        manifest.target = target.into();
+        crate::catalog::commit(&cx, &repository, &lease, &claim, &manifest).await?;
+        lease.release().await
+    })
+}
+
+fn begin_prune(kit: &Kit) -> JoinHandle<Result<()>> {
+    let cx = kit.cx.clone();
+    tokio::spawn(async move {
+        let request = PruneRequest {
+            patience: Duration::from_secs(30),
+            ..request(&cx).await
+        };
+        prune(&cx, &request).await.map(drop)
+    })
+}
+
+async fn turns(count: u32) {
+    for _ in 0..count {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn die_after(task: &JoinHandle<Result<()>>, count: Option<u32>) {
+    let Some(count) = count else { return };
+    let victim = task.abort_handle();
+    tokio::spawn(async move {
+        turns(count).await;
+        victim.abort();
+    });
+}
+
+async fn play(options: MemoryOptions, steps: Vec<Step>) {
+    let kit = Kit::new(options);
+    let claims = Claims::default();
+    let foreign = [Key::from("20250101_000000/a.dump"), Key::from("readme.txt")];
+    for key in &foreign {
+        kit.memory.plant(key, "old");
+    }
+    let mut tasks = Vec::new();
+    for step in steps {
+        match step {
+            Step::Run { target, turns } => {
+                tasks.push(begin_run(&kit, &claims, target));
+                die_after(&tasks[tasks.len() - 1], turns);
+            }
+            Step::Prune { turns } => {
+                tasks.push(begin_prune(&kit));
+                die_after(&tasks[tasks.len() - 1], turns);
+            }
+            Step::Turns(count) => turns(count).await,
+            Step::Seconds(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            Step::Jump(hours) => kit.hours(hours),
+        }
+        whole(&kit);
+    }
+    for task in tasks {
+        if let Ok(Err(error)) = task.await {
+            assert!(
+                matches!(error.kind(), ErrorKind::Locked | ErrorKind::Refused),
+                "{error:?}"
+            );
+        }
+    }
+    whole(&kit);
+    assert!(claims.lock().unwrap().is_empty());
+    ends_clean(&kit, &foreign).await;
+}
+
+/// When all is quiet, prune leaves what backups own, what is foreign, and nothing of dead runs.
+async fn ends_clean(kit: &Kit, foreign: &[Key]) {
+    for target in [TARGET, "postgres.base"] {
+        kit.hours(25);
+        let request = PruneRequest {
+            target: target.into(),
+            ..request(&kit.cx).await
+        };
+        prune(&kit.cx, &request).await.unwrap();
+    }
+    whole(kit);
+    let backups: Vec<String> = list::ids(&kit.cx)
+        .await
+        .unwrap()
+        .iter()
+        .map(BackupId::to_string)
+        .collect();
+    for key in kit.memory.keys() {
+        let name = key.to_string();
+        let known = backups.iter().any(|id| name.contains(id)) || foreign.contains(&key);
+        assert!(
+            known || name == "_pbe/repository.json" || name.ends_with("/current"),
+            "{name} is left over"
+        );
+    }
+    for key in foreign {
+        assert!(kit.memory.peek(key).is_some(), "{key} was not ours to delete");
+    }
+}
+
+fn paused(history: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
+    runtime.unwrap().block_on(history);
+}
+
+proptest! {
+    #[test]
+    fn no_history_shares_an_id_or_loses_what_is_owned_or_foreign(
+        conditional in any::<bool>(),
+        seed in any::<u64>(),
+        steps in proptest::collection::vec(step(), 1..25),
+    ) {
+        let options = if conditional { MemoryOptions::default() } else { seaweed() };
+        paused(play(MemoryOptions { seed, ..options }, steps));
+    }
+}

@@ -40,7 +40,11 @@ impl WatchedProcess {
     pub(crate) fn start(program: Program<'_>) -> Self {
         let log = program.folder.join(format!("{}.log", program.name));
         let mut watchdog = Command::new("sh")
-            .args([Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/watchdog.sh")), program.folder, &log])
+            .args([
+                Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/watchdog.sh")),
+                program.folder,
+                &log,
+            ])
             .arg(program.stop_signal)
             .args(&program.arguments)
             .envs(program.environment)

@@ -6,7 +6,7 @@ use crate::Postgres;
 
 const BEGIN: &str = include_str!("seed/begin.sql");
 const END: &str = include_str!("seed/end.sql");
-/// The sequential name generators need no more than this at once; more would only compete with the server.
+/// One session fills one database, on one core of the server.
 const LOADERS: usize = 2;
 
 /// One database of the platform: its tables, and how many bytes (tables and indexes) come with a row of its main table.
@@ -117,7 +117,7 @@ impl SeededData {
 /// # Panics
 /// If it exists, or a statement fails.
 pub fn load_big_table(postgres: &Postgres, database: &str, bytes: u64) {
-    const BYTES_PER_ROW: u64 = 400;
+    const BYTES_PER_ROW: u64 = 295;
     create_reader(postgres);
     create_and_fill(
         postgres,

@@ -1,13 +1,13 @@
 -- Words and numbers that look drawn by chance and are the same in every run: everything is a function of a salt and a
 -- row number. The schema `seed` is dropped when the tables are full. The functions are called STABLE, not IMMUTABLE, because
--- `text || bigint` is: otherwise the planner does not inline them, and filling takes five times as long.
+-- `text || bigint` is: otherwise the planner does not inline them, and filling takes many times as long.
 SET client_min_messages = warning;
 SET timezone = 'UTC';
 CREATE SCHEMA seed;
 SET search_path = public, seed;
 
 CREATE FUNCTION seed.number(salt text, i bigint, below bigint) RETURNS bigint LANGUAGE sql STABLE
-AS $$ SELECT ('x' || substr(md5(salt || i), 1, 15))::bit(60)::bigint % below $$;
+AS $$ SELECT (hashtextextended(salt, i) & 9223372036854775807) % below $$;
 
 CREATE FUNCTION seed.pick(salt text, i bigint, words text[]) RETURNS text LANGUAGE sql STABLE
 AS $$ SELECT words[1 + seed.number(salt, i, cardinality(words))] $$;

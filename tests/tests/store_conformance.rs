@@ -104,11 +104,17 @@ async fn a_store_that_ignores_the_encryption_is_refused_and_nothing_stays() {
     config.encryption = Some(ServerEncryption::Kms(None));
     let store = open(&config);
     let key = Key::from("plain");
-    let failed = store.put(&key, Bytes::from_static(b"x"), PutMode::Overwrite).await.unwrap_err();
+    let failed = store
+        .put(&key, Bytes::from_static(b"x"), PutMode::Overwrite)
+        .await
+        .unwrap_err();
     assert_eq!(failed.kind(), StoreErrorKind::NotEncrypted);
     let mut upload = store.upload(&key).await.unwrap();
     upload.put_part(0, Bytes::from_static(b"x")).await.unwrap();
-    assert_eq!(upload.complete().await.unwrap_err().kind(), StoreErrorKind::NotEncrypted);
+    assert_eq!(
+        upload.complete().await.unwrap_err().kind(),
+        StoreErrorKind::NotEncrypted
+    );
     assert!(list(&*store).await.is_empty());
 }
 
@@ -116,15 +122,25 @@ async fn a_store_that_ignores_the_encryption_is_refused_and_nothing_stays() {
 async fn a_wrong_secret_and_a_missing_bucket_are_told_apart() {
     let endpoint = Minio::shared().endpoint();
     let wrong = open(&config(&endpoint, "suite", (Minio::ACCESS_KEY, "hush-hush-wrong")));
-    let failed = wrong.put(&Key::from("a"), Bytes::new(), PutMode::Overwrite).await.unwrap_err();
+    let failed = wrong
+        .put(&Key::from("a"), Bytes::new(), PutMode::Overwrite)
+        .await
+        .unwrap_err();
     assert_eq!(failed.kind(), StoreErrorKind::Unauthenticated);
     let shown = format!("{failed:?}");
     assert!(!shown.contains("hush") && !shown.contains("Signature="), "{shown}");
 
-    let missing = open(&config(&endpoint, "no-such-bucket", (Minio::ACCESS_KEY, Minio::SECRET_KEY)));
+    let missing = open(&config(
+        &endpoint,
+        "no-such-bucket",
+        (Minio::ACCESS_KEY, Minio::SECRET_KEY),
+    ));
     let key = Key::from("a");
     assert_eq!(missing.head(&key).await.unwrap_err().kind(), StoreErrorKind::NoBucket);
-    assert_eq!(missing.get(&key, None, None).await.unwrap_err().kind(), StoreErrorKind::NoBucket);
+    assert_eq!(
+        missing.get(&key, None, None).await.unwrap_err().kind(),
+        StoreErrorKind::NoBucket
+    );
     assert_eq!(missing.upload(&key).await.unwrap_err().kind(), StoreErrorKind::NoBucket);
     let listed: Result<Vec<_>, _> = missing.list(&Key::root(), ListDepth::Flat).try_collect().await;
     assert_eq!(listed.unwrap_err().kind(), StoreErrorKind::NoBucket);
@@ -135,7 +151,10 @@ async fn a_server_that_is_not_there_is_unreachable_after_the_deadline() {
     let mut config = config("http://127.0.0.1:9", "bucket", ("id", "secret"));
     config.deadline = Duration::from_millis(300);
     let failed = open(&config).head(&Key::from("a")).await.unwrap_err();
-    assert_eq!((failed.kind(), failed.retry()), (StoreErrorKind::Unreachable, Retry::Exhausted));
+    assert_eq!(
+        (failed.kind(), failed.retry()),
+        (StoreErrorKind::Unreachable, Retry::Exhausted)
+    );
 }
 
 #[tokio::test]
@@ -147,7 +166,10 @@ async fn a_lost_answer_to_any_write_is_recognised_as_our_own() {
     proxy.clear();
     proxy.add(Rule::new(Action::AnswerLost).method("PUT").nth(1));
     let matched = PutMode::Match(created.etag.unwrap());
-    store.put(&key, Bytes::from_static(b"nonce 4712"), matched).await.unwrap();
+    store
+        .put(&key, Bytes::from_static(b"nonce 4712"), matched)
+        .await
+        .unwrap();
     assert_eq!(read(&*store, &key).await, b"nonce 4712");
 
     let mut upload = store.upload(&key).await.unwrap();
@@ -172,7 +194,10 @@ async fn a_throttled_or_failing_server_is_asked_again() {
     for (status, method) in [(503, "PUT"), (500, "PUT"), (503, "GET"), (500, "HEAD")] {
         proxy.clear();
         proxy.add(Rule::new(Action::Status(status)).method(method).up_to(2));
-        store.put(&key, Bytes::from_static(b"body"), PutMode::Overwrite).await.unwrap();
+        store
+            .put(&key, Bytes::from_static(b"body"), PutMode::Overwrite)
+            .await
+            .unwrap();
         assert_eq!(store.head(&key).await.unwrap().unwrap().length, 4);
         assert_eq!(list(&*store).await.len(), 1);
         assert_eq!(read(&*store, &key).await, b"body");
@@ -184,7 +209,10 @@ async fn a_cut_body_goes_on_where_it_broke() {
     let (proxy, store) = broken_minio("cut-bodies").await;
     let key = Key::from("long");
     let body: Vec<u8> = (0..3_000_000_u32).map(|i| (i % 251) as u8).collect();
-    store.put(&key, Bytes::from(body.clone()), PutMode::Overwrite).await.unwrap();
+    store
+        .put(&key, Bytes::from(body.clone()), PutMode::Overwrite)
+        .await
+        .unwrap();
     proxy.add(Rule::new(Action::Cut).method("GET").up_to(3));
     assert!(read(&*store, &key).await == body);
     assert!(proxy.hits() >= 3);

@@ -187,17 +187,18 @@ async fn ten_thousand_manifests_are_listed_with_sixteen_in_memory() {
             document::encode(&manifest, None).unwrap(),
         );
     }
-    let counting = Arc::new(FaultyStore::counting(Arc::new(kit.memory.clone())));
+    let counting = Arc::new(FaultyStore::new(Arc::new(kit.memory.clone())));
     let cx = kit.on(counting.clone());
     let mut listed = std::pin::pin!(list::entries(&cx, &repository).await.unwrap());
-    let listings = counting.calls();
-    assert_eq!(listings, 2, "one of manifests, one of evidence");
+    let listings: HashSet<_> = counting.log().into_iter().collect();
+    assert_eq!(listings.len(), 2, "one of manifests, one of evidence: {listings:?}");
+    let read = || counting.log().iter().filter(|call| call.starts_with("get ")).count();
     let (mut seen, mut previous) = (0, None);
     while let Some(entry) = listed.next().await {
         let id = entry.unwrap().id;
         assert!(previous.is_none_or(|previous| id < previous), "newest first");
         assert!(
-            counting.calls() - listings - seen <= list::CONCURRENCY as u64,
+            read() - seen <= list::CONCURRENCY,
             "read and not yet looked at"
         );
         (seen, previous) = (seen + 1, Some(id));

@@ -1,0 +1,129 @@
+//! New keys.
+
+use super::{
+    KeyKind,
+    line::KeyLine,
+    recovery::{RecoveryKey, RecoverySecret},
+    secret::Secret,
+    sign::Signer,
+    weak::weakness,
+};
+use crate::{Error, ErrorKind, Result, clock::Entropy};
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+/// One new key as a line of text without its end.
+///
+/// For the public kinds the private half is thrown away, so they are of no use but in tests; see [`recovery_pair`].
+///
+/// # Errors
+/// [`ErrorKind::Internal`] if there is no randomness.
+pub fn generate(kind: KeyKind, entropy: &dyn Entropy) -> Result<SecretText> {
+    let secret = fresh(entropy)?;
+    let bytes = match kind {
+        KeyKind::Kek | KeyKind::Sign | KeyKind::RecoverySecret => secret,
+        KeyKind::Verify => Secret::new(Signer::new(&secret)?.verifier().public),
+        KeyKind::Recovery => public_half(&secret)?,
+    };
+    Ok(SecretText(line(kind, bytes)))
+}
+
+/// The text of a new key file: a `kek`, a `sign` key, and comments that say what to do with them. Write it with mode 0600.
+///
+/// # Errors
+/// [`ErrorKind::Internal`] if there is no randomness.
+pub fn fresh_key_file(entropy: &dyn Entropy, created: Timestamp) -> Result<SecretText> {
+    let signing = fresh(entropy)?;
+    let verify = Secret::new(Signer::new(&signing)?.verifier().public);
+    let kek = line(KeyKind::Kek, fresh(entropy)?);
+    let sign = line(KeyKind::Sign, signing);
+    let verify = line(KeyKind::Verify, verify);
+    let text = text(&[
+        "# Keys of the platform's backups, made ",
+        &created.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        ".\n#\n# Whoever holds this file can read every backup; without it (or a recovery key) no backup can be read.\n",
+        "# Keep a copy outside the cluster and outside the store of the backups. Mode 0600.\n",
+        "# To change the key, put a new `kek` line above the old one: the first seals, all open.\n\n",
+        "# Seals and opens backups.\n",
+        &kek,
+        "\n\n# Signs manifests.\n",
+        &sign,
+        "\n\n# For those who only check manifests (public):\n# ",
+        &verify,
+        "\n",
+    ]);
+    Ok(SecretText(text))
+}
+
+/// Both halves of a new recovery key.
+#[derive(Debug)]
+pub struct RecoveryPair {
+    /// The line for `BACKUP_RECOVERY_KEY`. Public.
+    pub public: String,
+    /// The text of the file that goes into the safe. Write it with mode 0600, best never on a machine of the platform.
+    pub secret_file: SecretText,
+}
+
+/// Text that holds a secret: wiped when dropped, not shown by `Debug`.
+pub struct SecretText(Zeroizing<String>);
+
+impl SecretText {
+    /// The text, to write to a file.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}
+
+/// A new recovery key: backups are sealed for its public half, and opened with its private half when all else is lost.
+///
+/// # Errors
+/// [`ErrorKind::Internal`] if there is no randomness.
+pub fn recovery_pair(entropy: &dyn Entropy, created: Timestamp) -> Result<RecoveryPair> {
+    let secret = fresh(entropy)?;
+    let public = line(KeyKind::Recovery, public_half(&secret)?);
+    let secret_file = text(&[
+        "# Recovery key of the platform's backups, made ",
+        &created.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        ".\n#\n# Opens every backup that was sealed for its public half:\n# ",
+        &public,
+        "\n# Keep it offline, in a safe; no running system needs it. Test it once a quarter.\n\n",
+        &line(KeyKind::RecoverySecret, secret),
+        "\n",
+    ]);
+    let (public, secret_file) = (public.as_str().to_owned(), SecretText(secret_file));
+    Ok(RecoveryPair { public, secret_file })
+}
+
+fn fresh(entropy: &dyn Entropy) -> Result<Secret> {
+    let secret = Secret::random(entropy)?;
+    match weakness(secret.expose()) {
+        None => Ok(secret),
+        Some(_) => Err(Error::new(ErrorKind::Internal, "the random bytes for a new key are not random")),
+    }
+}
+
+fn public_half(secret: &Secret) -> Result<Secret> {
+    let public: RecoveryKey = RecoverySecret::new(secret)?.public;
+    Ok(Secret::new(public.to_bytes()))
+}
+
+fn line(kind: KeyKind, bytes: Secret) -> Zeroizing<String> {
+    KeyLine { kind, bytes }.encode()
+}
+
+/// Sized beforehand, so that no copy is left behind by growing.
+fn text(pieces: &[&str]) -> Zeroizing<String> {
+    let length = pieces.iter().map(|piece| piece.len()).sum();
+    let mut text = Zeroizing::new(String::with_capacity(length));
+    for piece in pieces {
+        text.push_str(piece);
+    }
+    text
+}

@@ -76,7 +76,10 @@ pub fn listen(token: CancellationToken) -> Result<Received> {
     Ok(received)
 }
 
-#[expect(clippy::exit, reason = "the second signal means that the operator does not want to wait for a clean end")]
+#[expect(
+    clippy::exit,
+    reason = "the second signal means that the operator does not want to wait for a clean end"
+)]
 fn end_at_once(signal: Signal) -> ! {
     let exit = match signal {
         Signal::Interrupt => crate::exit::Exit::Interrupted,
@@ -95,6 +98,15 @@ mod tests {
         assert_eq!(received.first(), None);
         assert!(received.note(Signal::Terminate));
         assert!(!received.note(Signal::Interrupt));
+        assert_eq!(received.first(), Some(Signal::Terminate));
+    }
+
+    #[tokio::test]
+    async fn a_signal_cancels_the_token_and_is_remembered() {
+        let token = CancellationToken::new();
+        let received = listen(token.clone()).unwrap();
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM).unwrap();
+        token.cancelled().await;
         assert_eq!(received.first(), Some(Signal::Terminate));
     }
 }

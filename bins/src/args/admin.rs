@@ -16,7 +16,8 @@ use std::path::PathBuf;
 #[command(name = "backup-admin", version, after_help = exit::help(), subcommand_required = true, arg_required_else_help = true)]
 pub struct AdminArgs {
     #[command(flatten)]
-    everywhere: Flags<Everywhere>,
+    /// Settings that were given as options.
+    pub everywhere: Flags<Everywhere>,
     /// What to do.
     #[command(subcommand)]
     pub verb: AdminVerb,

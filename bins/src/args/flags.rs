@@ -5,7 +5,7 @@ use crate::config::{
     setting::{Kind, Setting},
     table::find,
 };
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, builder::PossibleValuesParser};
 use std::marker::PhantomData;
 
 /// A group of settings that a verb, or all verbs of a program, take as options.
@@ -35,9 +35,12 @@ impl<G> Flags<G> {
 
 impl<G: Group> Args for Flags<G> {
     fn augment_args(command: Command) -> Command {
-        G::NAMES.iter().filter_map(|name| find(name)).fold(command, |command, setting| {
-            command.arg(argument(setting).global(G::GLOBAL).help_heading(G::HEADING))
-        })
+        G::NAMES
+            .iter()
+            .filter_map(|name| find(name))
+            .fold(command, |command, setting| {
+                command.arg(argument(setting).global(G::GLOBAL).help_heading(G::HEADING))
+            })
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -51,7 +54,10 @@ impl<G: Group> FromArgMatches for Flags<G> {
             let given = given(setting, matches)?;
             Some((setting.name, given))
         });
-        Ok(Self { given: given.collect(), group: PhantomData })
+        Ok(Self {
+            given: given.collect(),
+            group: PhantomData,
+        })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -66,7 +72,10 @@ fn given(setting: &Setting, matches: &ArgMatches) -> Option<Given> {
     } else {
         matches.get_many::<String>(setting.name)?.cloned().collect()
     };
-    Some(Given { text, origin: Origin::Flag(setting.flag?) })
+    Some(Given {
+        text,
+        origin: Origin::Flag(setting.flag?),
+    })
 }
 
 fn argument(setting: &Setting) -> Arg {
@@ -83,20 +92,24 @@ fn argument(setting: &Setting) -> Arg {
         Kind::Bool => argument.action(ArgAction::SetTrue),
         // Values are checked with the layers, which name the option as well; only their number is clap's concern.
         Kind::List => argument.action(ArgAction::Append).value_name(value_name(setting)),
+        Kind::Choice(words) => argument
+            .action(ArgAction::Set)
+            .value_name(value_name(setting))
+            .value_parser(PossibleValuesParser::new(words)),
         _ => argument.action(ArgAction::Set).value_name(value_name(setting)),
     }
 }
 
-fn value_name(setting: &Setting) -> String {
+fn value_name(setting: &Setting) -> &'static str {
     match setting.kind {
-        Kind::Path => "FILE".into(),
-        Kind::Number(..) => "N".into(),
-        Kind::Bytes => "BYTES".into(),
-        Kind::Duration => "TIME".into(),
-        Kind::Choice(words) => words.join("|"),
-        Kind::Sse => "aws:kms[:KEYID]|AES256".into(),
-        Kind::List => "NAME".into(),
-        Kind::Text | Kind::Secret | Kind::Bool => "TEXT".into(),
+        Kind::Path => "FILE",
+        Kind::Number(..) => "N",
+        Kind::Bytes => "BYTES",
+        Kind::Duration => "TIME",
+        Kind::Choice(_) => "WORD",
+        Kind::Sse => "aws:kms[:KEYID]|AES256",
+        Kind::List => "NAME",
+        Kind::Text | Kind::Secret | Kind::Bool => "TEXT",
     }
 }
 
@@ -117,7 +130,17 @@ pub struct Everywhere;
 
 impl Group for Everywhere {
     const NAMES: &'static [&'static str] = &[
-        "config", "store", "key-file", "recovery-key", "sse", "memory", "deadline", "json", "log-format", "quiet", "verbose",
+        "config",
+        "store",
+        "key-file",
+        "recovery-key",
+        "sse",
+        "memory",
+        "deadline",
+        "json",
+        "log-format",
+        "quiet",
+        "verbose",
     ];
     const GLOBAL: bool = true;
     const HEADING: &'static str = "Options of all verbs";

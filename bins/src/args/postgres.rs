@@ -102,7 +102,11 @@ impl FromStr for At {
     type Err = backup_core::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "latest" { Ok(Self::Latest) } else { text.parse().map(Self::Id) }
+        if text == "latest" {
+            Ok(Self::Latest)
+        } else {
+            text.parse().map(Self::Id)
+        }
     }
 }
 
@@ -193,7 +197,9 @@ impl CommandLine for PostgresArgs {
 
     fn settings(&self) -> Result<Layer, clap::Error> {
         // `--database x list` would otherwise be taken for a listing of x.
-        if self.verb.is_some() && let Some((_, misplaced)) = self.dump.given().first_key_value() {
+        if self.verb.is_some()
+            && let Some((_, misplaced)) = self.dump.given().first_key_value()
+        {
             let message = format!("{} must stand after the verb that it is for", misplaced.origin);
             return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
         }
@@ -209,7 +215,13 @@ pub struct Connection;
 
 impl Group for Connection {
     const NAMES: &'static [&'static str] = &[
-        "postgres.host", "postgres.port", "postgres.user", "postgres.sslmode", "postgres.sslrootcert", "postgres.sslcert", "postgres.sslkey",
+        "postgres.host",
+        "postgres.port",
+        "postgres.user",
+        "postgres.sslmode",
+        "postgres.sslrootcert",
+        "postgres.sslcert",
+        "postgres.sslkey",
     ];
     const GLOBAL: bool = true;
     const HEADING: &'static str = "Server";

@@ -6,7 +6,6 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
 };
-use zeroize::Zeroizing;
 
 /// The variables of this process, or of a test.
 #[derive(Clone, Default)]
@@ -15,7 +14,10 @@ pub struct Environment(BTreeMap<OsString, OsString>);
 impl Environment {
     /// What this process was given.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the configuration layer that everyone else asks")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the configuration layer that everyone else asks"
+    )]
     pub fn of_process() -> Self {
         Self(std::env::vars_os().collect())
     }
@@ -41,13 +43,15 @@ impl Environment {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] if a value is not UTF-8.
-    pub fn store_variables(&self) -> Result<BTreeMap<String, Zeroizing<String>>> {
+    pub fn store_variables(&self) -> Result<BTreeMap<String, String>> {
         let mut found = BTreeMap::new();
         for (name, value) in &self.0 {
             let Some(name) = name.to_str() else { continue };
-            let belongs = ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix));
+            let belongs = ["AWS_", "GOOGLE_", "AZURE_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix));
             if belongs && !value.is_empty() {
-                found.insert(name.to_owned(), Zeroizing::new(text(name, value)?.to_owned()));
+                found.insert(name.to_owned(), text(name, value)?.to_owned());
             }
         }
         Ok(found)

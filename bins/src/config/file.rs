@@ -40,7 +40,11 @@ fn refuse_unknown(path: &Path, table: &Table) -> Result<()> {
             continue;
         }
         let Value::Table(section) = value else {
-            return Err(wrong(path, key, &format!("expected a section [{key}], found {}", found(value))));
+            return Err(wrong(
+                path,
+                key,
+                &format!("expected a section [{key}], found {}", found(value)),
+            ));
         };
         for key_of_section in section.keys() {
             known(path, Some(key), key_of_section)?;
@@ -72,8 +76,14 @@ fn known(path: &Path, section: Option<&str>, key: &str) -> Result<()> {
 
 fn layer(path: &Path, table: &Table, program: &Program) -> Result<Layer> {
     let mut layer = Layer::new();
-    let own = program.section.and_then(|section| table.get(section)).and_then(Value::as_table);
-    for setting in SETTINGS.iter().filter(|setting| program.uses(setting) && setting.in_config) {
+    let own = program
+        .section
+        .and_then(|section| table.get(section))
+        .and_then(Value::as_table);
+    for setting in SETTINGS
+        .iter()
+        .filter(|setting| program.uses(setting) && setting.in_config)
+    {
         let (section, _) = setting.section_and_key();
         let top = Some(table).filter(|_| section.is_none());
         for table in [own, top].into_iter().flatten() {
@@ -90,13 +100,24 @@ fn given_in(path: &Path, table: &Table, setting: &Setting) -> Result<Option<Give
     let (_, key) = setting.section_and_key();
     let named = table.get(&format!("{key}-file")).filter(|_| setting.from_file);
     match (table.get(key), named) {
-        (Some(_), Some(_)) => Err(wrong(path, setting.name, &format!("{key} and {key}-file are both given"))),
+        (Some(_), Some(_)) => Err(wrong(
+            path,
+            setting.name,
+            &format!("{key} and {key}-file are both given"),
+        )),
         (Some(value), None) => {
             let text = as_given(setting.kind, value).ok_or_else(|| {
                 let expected = expected(setting.kind);
-                wrong(path, setting.name, &format!("expected {expected}, found {}", found(value)))
+                wrong(
+                    path,
+                    setting.name,
+                    &format!("expected {expected}, found {}", found(value)),
+                )
             })?;
-            Ok(Some(Given { text, origin: Origin::File(path.to_owned()) }))
+            Ok(Some(Given {
+                text,
+                origin: Origin::File(path.to_owned()),
+            }))
         }
         (None, Some(Value::String(file))) => given_by_file(setting, Path::new(file), &format!("{key}-file")).map(Some),
         (None, Some(other)) => {

@@ -118,7 +118,10 @@ pub fn resolve(program: Program, sources: &Sources) -> Result<Settings> {
         .filter(|setting| program.uses(setting))
         .map(|setting| one(&program, setting, &mut layers))
         .collect();
-    let mut settings = Settings { program, resolved: resolved? };
+    let mut settings = Settings {
+        program,
+        resolved: resolved?,
+    };
     settings.default_keep_rule_yields();
     Ok(settings)
 }
@@ -134,7 +137,12 @@ fn one(program: &Program, setting: &'static Setting, layers: &mut [Layer; 3]) ->
     }
     let value = winner.as_ref().map(|given| checked(setting, given)).transpose()?;
     let origin = winner.map_or(Origin::Default, |given| given.origin);
-    Ok(Resolved { setting, value, origin, rank })
+    Ok(Resolved {
+        setting,
+        value,
+        origin,
+        rank,
+    })
 }
 
 fn built_in(setting: &Setting, text: &str) -> Given {
@@ -142,7 +150,10 @@ fn built_in(setting: &Setting, text: &str) -> Given {
         Kind::List => text.split_whitespace().map(str::to_owned).collect(),
         _ => vec![text.to_owned()],
     };
-    Given { text, origin: Origin::Default }
+    Given {
+        text,
+        origin: Origin::Default,
+    }
 }
 
 fn checked(setting: &Setting, given: &Given) -> Result<Value> {
@@ -172,15 +183,27 @@ fn environment_layer(program: &Program, environment: &Environment) -> Result<Lay
 fn from_variable(setting: &Setting, name: &'static str, environment: &Environment) -> Result<Option<Given>> {
     let origin = Origin::Environment(name);
     let name_of_file = format!("{name}_FILE");
-    let file = if setting.from_file { environment.get(&name_of_file)? } else { None };
+    let file = if setting.from_file {
+        environment.get(&name_of_file)?
+    } else {
+        None
+    };
     match (environment.get(name)?, file) {
-        (Some(_), Some(_)) => Err(Error::new(ErrorKind::Config, format!("{name} and {name_of_file} are both set"))
-            .hint("unset one of them; nobody can say which one is meant")),
+        (Some(_), Some(_)) => Err(
+            Error::new(ErrorKind::Config, format!("{name} and {name_of_file} are both set"))
+                .hint("unset one of them; nobody can say which one is meant"),
+        ),
         (None, Some(path)) => given_by_file(setting, Path::new(path), &name_of_file).map(Some),
-        (Some(text), None) => Ok(Some(Given { text: split(setting, text), origin })),
+        (Some(text), None) => Ok(Some(Given {
+            text: split(setting, text),
+            origin,
+        })),
         // "No databases" is never what was meant, so an empty list is not taken for "not set".
         (None, None) if setting.kind == Kind::List && environment.is_empty_text(name) && !setting.from_file => {
-            Ok(Some(Given { text: Vec::new(), origin }))
+            Ok(Some(Given {
+                text: Vec::new(),
+                origin,
+            }))
         }
         (None, None) => Ok(None),
     }
@@ -191,7 +214,10 @@ fn split(setting: &Setting, text: &str) -> Vec<String> {
         return vec![text.to_owned()];
     }
     let separator = |character: char| character.is_whitespace() || character == ',';
-    text.split(separator).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    text.split(separator)
+        .filter(|item| !item.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// The value of `setting` out of a file of its own; the line end at its end does not belong to it.
@@ -225,7 +251,11 @@ pub(super) fn read_bounded(path: &Path, what: &str) -> Result<Option<zeroize::Ze
     let failed = |error: std::io::Error| {
         let denied = error.kind() == Io::PermissionDenied;
         let failed = Error::new(ErrorKind::Config, format!("read {what} {}", path.display())).because(error);
-        if denied { failed.hint("let the user that runs this program read the file and enter its folders") } else { failed }
+        if denied {
+            failed.hint("let the user that runs this program read the file and enter its folders")
+        } else {
+            failed
+        }
     };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -259,9 +289,17 @@ impl Settings {
     /// # Errors
     /// [`ErrorKind::Internal`] if this program has no such setting, or one of another type.
     pub fn get<T: FromValue>(&self, name: &str) -> Result<Option<T>> {
-        let defect = || Error::new(ErrorKind::Internal, format!("no setting '{name}' of this type in {}", self.program.name));
+        let defect = || {
+            Error::new(
+                ErrorKind::Internal,
+                format!("no setting '{name}' of this type in {}", self.program.name),
+            )
+        };
         let value = &self.find(name).ok_or_else(defect)?.value;
-        value.as_ref().map(|value| T::from_value(value).ok_or_else(defect)).transpose()
+        value
+            .as_ref()
+            .map(|value| T::from_value(value).ok_or_else(defect))
+            .transpose()
     }
 
     /// Like [`Self::get`], for a setting that must have a value.
@@ -285,10 +323,18 @@ impl Settings {
     pub(super) fn stronger<'a>(&self, one: &'a str, other: &'a str) -> Result<Option<&'a str>> {
         let (rank_of_one, rank_of_other) = (self.rank_if_on(one), self.rank_if_on(other));
         if rank_of_one.is_some() && rank_of_one == rank_of_other {
-            let kind = if rank_of_one == Some(3) { ErrorKind::Usage } else { ErrorKind::Config };
+            let kind = if rank_of_one == Some(3) {
+                ErrorKind::Usage
+            } else {
+                ErrorKind::Config
+            };
             return Err(Error::new(kind, format!("'{one}' and '{other}' exclude each other")));
         }
-        let winner = if rank_of_one > rank_of_other { (rank_of_one, one) } else { (rank_of_other, other) };
+        let winner = if rank_of_one > rank_of_other {
+            (rank_of_one, one)
+        } else {
+            (rank_of_other, other)
+        };
         Ok(winner.0.map(|_| winner.1))
     }
 
@@ -307,10 +353,18 @@ impl Settings {
     /// Someone who says `--keep-last 5` does not mean "and 30 days".
     fn default_keep_rule_yields(&mut self) {
         let is_keep = |resolved: &Resolved| resolved.setting.name.starts_with("keep-");
-        if !self.resolved.iter().any(|resolved| is_keep(resolved) && resolved.rank > 0) {
+        if !self
+            .resolved
+            .iter()
+            .any(|resolved| is_keep(resolved) && resolved.rank > 0)
+        {
             return;
         }
-        for resolved in self.resolved.iter_mut().filter(|resolved| is_keep(resolved) && resolved.rank == 0) {
+        for resolved in self
+            .resolved
+            .iter_mut()
+            .filter(|resolved| is_keep(resolved) && resolved.rank == 0)
+        {
             resolved.value = None;
         }
     }
@@ -318,7 +372,10 @@ impl Settings {
 
 fn how_to_give(setting: &Setting) -> String {
     let flag = setting.flag.map(|flag| format!("--{flag}"));
-    let ways: Vec<_> = flag.into_iter().chain(setting.env.iter().map(|&name| name.to_owned())).collect();
+    let ways: Vec<_> = flag
+        .into_iter()
+        .chain(setting.env.iter().map(|&name| name.to_owned()))
+        .collect();
     format!("give it as {}, or in the configuration file", ways.join(" or "))
 }
 

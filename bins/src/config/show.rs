@@ -24,7 +24,10 @@ pub fn json(settings: &Settings) -> Value {
     let entry = |resolved: &Resolved| {
         let value = resolved.value.as_ref().map(ToString::to_string);
         let origin = value.as_ref().map(|_| resolved.origin.to_string());
-        (resolved.setting.name.to_owned(), json!({ "value": value, "from": origin }))
+        (
+            resolved.setting.name.to_owned(),
+            json!({ "value": value, "from": origin }),
+        )
     };
     Value::Object(settings.all().iter().map(entry).collect::<Map<_, _>>())
 }

@@ -40,7 +40,11 @@ pub(super) fn parse(kind: Kind, given: &[String]) -> Result<Value, String> {
         Kind::Text | Kind::List => Some(Value::Text(text.clone())),
         Kind::Secret => Some(Value::Secret(Secret::new(text.clone()))),
         Kind::Path => Some(Value::Path(text.into())),
-        Kind::Number(low, high) => text.parse().ok().filter(|number| (low..=high).contains(number)).map(Value::Number),
+        Kind::Number(low, high) => text
+            .parse()
+            .ok()
+            .filter(|number| (low..=high).contains(number))
+            .map(Value::Number),
         Kind::Bytes => bytes(text).map(Value::Number),
         Kind::Duration => duration(text).map(Value::Duration),
         Kind::Bool => boolean(text).map(Value::Bool),

@@ -173,11 +173,11 @@ fn show_config_masks_secrets_and_names_origins() {
             .split_whitespace()
             .collect::<Vec<_>>()
     };
-    assert_eq!(line("jobs"), ["jobs", "2", "file", &file]);
-    assert_eq!(line("memory"), ["memory", "67108864", "flag", "--memory"]);
+    assert_eq!(line("jobs"), ["jobs", "file", &file, "2"]);
+    assert_eq!(line("memory"), ["memory", "flag", "--memory", "67108864"]);
     assert_eq!(
         line("postgres.password"),
-        ["postgres.password", "********", "environment", "POSTGRES_PASSWORD"]
+        ["postgres.password", "environment", "POSTGRES_PASSWORD", "********"]
     );
 }
 

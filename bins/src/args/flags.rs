@@ -108,6 +108,7 @@ fn value_name(setting: &Setting) -> &'static str {
         Kind::Duration => "TIME",
         Kind::Choice(_) => "WORD",
         Kind::Sse => "aws:kms[:KEYID]|AES256",
+        Kind::List if setting.from_file => "KEY",
         Kind::List => "NAME",
         Kind::Text | Kind::Secret | Kind::Bool => "TEXT",
     }

@@ -1,7 +1,8 @@
 //! The layer of the TOML file.
 
 use super::{
-    layers::{Given, Layer, Origin, given_by_file, read_bounded},
+    layers::{Given, Layer, Origin},
+    read::{given_by_file, read_bounded},
     setting::{Kind, Program, Setting},
     table::{COMPONENTS, SETTINGS},
     value::expected,

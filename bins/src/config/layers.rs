@@ -2,16 +2,16 @@
 
 use super::{
     Environment, file,
+    read::{given_by_file, missing},
     setting::{Kind, Program, Setting},
-    table::{DEFAULT_FILE, SETTINGS, find},
+    settings::{Resolved, Settings},
+    table::{DEFAULT_FILE, SETTINGS},
     value::{self, Value},
 };
 use backup_core::{Error, ErrorKind, Result};
 use std::{
     collections::BTreeMap,
     fmt,
-    fs::File,
-    io::{ErrorKind as Io, Read},
     path::{Path, PathBuf},
 };
 
@@ -84,25 +84,6 @@ impl Sources {
     }
 }
 
-/// A setting with its value.
-#[derive(Debug, Clone)]
-pub struct Resolved {
-    /// What it is.
-    pub setting: &'static Setting,
-    /// Its value, if it has one.
-    pub value: Option<Value>,
-    /// Where the value came from; the default if there is none.
-    pub origin: Origin,
-    rank: u8,
-}
-
-/// All settings of one program.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    program: Program,
-    resolved: Vec<Resolved>,
-}
-
 /// Puts the layers together for `program`. Every value is checked, used or not.
 ///
 /// # Errors
@@ -118,12 +99,7 @@ pub fn resolve(program: Program, sources: &Sources) -> Result<Settings> {
         .filter(|setting| program.uses(setting))
         .map(|setting| one(&program, setting, &mut layers))
         .collect();
-    let mut settings = Settings {
-        program,
-        resolved: resolved?,
-    };
-    settings.default_keep_rule_yields();
-    Ok(settings)
+    Ok(Settings::new(program, resolved?))
 }
 
 fn one(program: &Program, setting: &'static Setting, layers: &mut [Layer; 3]) -> Result<Resolved> {
@@ -209,7 +185,7 @@ fn from_variable(setting: &Setting, name: &'static str, environment: &Environmen
     }
 }
 
-fn split(setting: &Setting, text: &str) -> Vec<String> {
+pub(super) fn split(setting: &Setting, text: &str) -> Vec<String> {
     if setting.kind != Kind::List {
         return vec![text.to_owned()];
     }
@@ -220,191 +196,10 @@ fn split(setting: &Setting, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The value of `setting` out of a file of its own; the line end at its end does not belong to it.
-pub(super) fn given_by_file(setting: &Setting, path: &Path, named_by: &str) -> Result<Given> {
-    let text = read_bounded(path, named_by)?.ok_or_else(|| missing(path, named_by))?;
-    let trimmed = text.strip_suffix('\n').unwrap_or(&text);
-    let trimmed = trimmed.strip_suffix('\r').unwrap_or(trimmed);
-    Ok(Given {
-        text: split(setting, trimmed),
-        origin: Origin::ValueFile(named_by.to_owned(), path.to_owned()),
-    })
-}
-
 fn read_file(program: &Program, named: Option<&Given>, default_file: &Path) -> Result<Layer> {
     let Some(path) = named.and_then(|given| given.text.first()) else {
         return Ok(file::read(default_file, program)?.unwrap_or_default());
     };
     let path = Path::new(path);
     file::read(path, program)?.ok_or_else(|| missing(path, "configuration file"))
-}
-
-fn missing(path: &Path, what: &str) -> Error {
-    Error::new(ErrorKind::Config, format!("{what} {} does not exist", path.display()))
-}
-
-/// More than any configuration or secret needs.
-const LONGEST_FILE: u64 = 1 << 20;
-
-/// The text of a small file; `None` if there is none.
-pub(super) fn read_bounded(path: &Path, what: &str) -> Result<Option<zeroize::Zeroizing<String>>> {
-    let failed = |error: std::io::Error| {
-        let denied = error.kind() == Io::PermissionDenied;
-        let failed = Error::new(ErrorKind::Config, format!("read {what} {}", path.display())).because(error);
-        if denied {
-            failed.hint("let the user that runs this program read the file and enter its folders")
-        } else {
-            failed
-        }
-    };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == Io::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut text = zeroize::Zeroizing::new(String::new());
-    file.take(LONGEST_FILE + 1).read_to_string(&mut text).map_err(failed)?;
-    if text.len() as u64 > LONGEST_FILE {
-        let message = format!("{what} {} is longer than 1 MiB", path.display());
-        return Err(Error::new(ErrorKind::Config, message));
-    }
-    Ok(Some(text))
-}
-
-impl Settings {
-    /// Whose settings these are.
-    #[must_use]
-    pub fn program(&self) -> &Program {
-        &self.program
-    }
-
-    /// All of them, in the order of the table.
-    #[must_use]
-    pub fn all(&self) -> &[Resolved] {
-        &self.resolved
-    }
-
-    /// The value of the setting `name`, as `T`; `None` if nothing gives one.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Internal`] if this program has no such setting, or one of another type.
-    pub fn get<T: FromValue>(&self, name: &str) -> Result<Option<T>> {
-        let defect = || {
-            Error::new(
-                ErrorKind::Internal,
-                format!("no setting '{name}' of this type in {}", self.program.name),
-            )
-        };
-        let value = &self.find(name).ok_or_else(defect)?.value;
-        value
-            .as_ref()
-            .map(|value| T::from_value(value).ok_or_else(defect))
-            .transpose()
-    }
-
-    /// Like [`Self::get`], for a setting that must have a value.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Config`] if nothing gives one; the hint says how to.
-    pub fn need<T: FromValue>(&self, name: &str) -> Result<T> {
-        self.get(name)?.ok_or_else(|| {
-            let missing = Error::new(ErrorKind::Config, format!("the setting '{name}' has no value"));
-            match find(name) {
-                Some(setting) => missing.hint(how_to_give(setting)),
-                None => missing,
-            }
-        })
-    }
-
-    /// Which of two switches that exclude each other holds: the one from the higher layer; none if neither is on.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] or [`ErrorKind::Config`] if both stand in the same layer.
-    pub(super) fn stronger<'a>(&self, one: &'a str, other: &'a str) -> Result<Option<&'a str>> {
-        let (rank_of_one, rank_of_other) = (self.rank_if_on(one), self.rank_if_on(other));
-        if rank_of_one.is_some() && rank_of_one == rank_of_other {
-            let kind = if rank_of_one == Some(3) {
-                ErrorKind::Usage
-            } else {
-                ErrorKind::Config
-            };
-            return Err(Error::new(kind, format!("'{one}' and '{other}' exclude each other")));
-        }
-        let winner = if rank_of_one > rank_of_other {
-            (rank_of_one, one)
-        } else {
-            (rank_of_other, other)
-        };
-        Ok(winner.0.map(|_| winner.1))
-    }
-
-    fn rank_if_on(&self, name: &str) -> Option<u8> {
-        let found = self.find(name)?;
-        match found.value {
-            None | Some(Value::Bool(false)) => None,
-            Some(_) => Some(found.rank),
-        }
-    }
-
-    fn find(&self, name: &str) -> Option<&Resolved> {
-        self.resolved.iter().find(|resolved| resolved.setting.name == name)
-    }
-
-    /// Someone who says `--keep-last 5` does not mean "and 30 days".
-    fn default_keep_rule_yields(&mut self) {
-        let is_keep = |resolved: &Resolved| resolved.setting.name.starts_with("keep-");
-        if !self
-            .resolved
-            .iter()
-            .any(|resolved| is_keep(resolved) && resolved.rank > 0)
-        {
-            return;
-        }
-        for resolved in self
-            .resolved
-            .iter_mut()
-            .filter(|resolved| is_keep(resolved) && resolved.rank == 0)
-        {
-            resolved.value = None;
-        }
-    }
-}
-
-fn how_to_give(setting: &Setting) -> String {
-    let flag = setting.flag.map(|flag| format!("--{flag}"));
-    let ways: Vec<_> = flag
-        .into_iter()
-        .chain(setting.env.iter().map(|&name| name.to_owned()))
-        .collect();
-    format!("give it as {}, or in the configuration file", ways.join(" or "))
-}
-
-/// A type that settings are read as.
-pub trait FromValue: Sized {
-    /// The value, if it is of this type.
-    fn from_value(value: &Value) -> Option<Self>;
-}
-
-macro_rules! from_value {
-    ($($variant:ident => $type:ty),* $(,)?) => {$(
-        impl FromValue for $type {
-            fn from_value(value: &Value) -> Option<Self> {
-                match value {
-                    Value::$variant(inner) => Some(inner.clone()),
-                    _ => None,
-                }
-            }
-        }
-    )*};
-}
-
-from_value! {
-    Text => String,
-    Secret => super::Secret,
-    Path => PathBuf,
-    Number => u64,
-    Duration => std::time::Duration,
-    Bool => bool,
-    List => Vec<String>,
-    Sse => backup_core::store::ServerEncryption,
 }

@@ -7,17 +7,20 @@ pub mod environment;
 mod file;
 pub mod layers;
 pub mod postgres;
+mod read;
 pub mod secret;
 pub mod setting;
+pub mod settings;
 pub mod show;
 pub mod table;
 pub mod value;
 
 pub use common::Config;
 pub use environment::Environment;
-pub use layers::{Settings, Sources, resolve};
+pub use layers::{Sources, resolve};
 pub use postgres::PostgresConfig;
 pub use secret::Secret;
+pub use settings::Settings;
 
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,19 @@
 //! `show-config`: each setting, its value, and where that came from.
 
-use super::{Settings, layers::Resolved};
+use super::{Settings, settings::Resolved};
 use crate::table::{Align, Table};
 use serde_json::{Map, Value, json};
 
 /// As a table for people; secrets masked.
 #[must_use]
 pub fn text(settings: &Settings) -> String {
-    let mut table = Table::new([("SETTING", Align::Left), ("VALUE", Align::Left), ("FROM", Align::Left)]);
+    let mut table = Table::new([("SETTING", Align::Left), ("FROM", Align::Left), ("VALUE", Align::Left)]);
     for resolved in settings.all() {
         let (value, origin) = match &resolved.value {
             Some(value) => (value.to_string(), resolved.origin.to_string()),
             None => ("-".to_owned(), "not set".to_owned()),
         };
-        table.row([resolved.setting.name, &value, &origin]);
+        table.row([resolved.setting.name, &origin, &value]);
     }
     table.to_string()
 }

@@ -293,7 +293,7 @@ fn no_form_of_the_configuration_shows_a_secret() {
     assert!(!shown.contains("geheim"), "{shown}");
     assert!(show::text(&settings).lines().any(|line| {
         line.split_whitespace()
-            .eq(["postgres.password", "********", "environment", "POSTGRES_PASSWORD"])
+            .eq(["postgres.password", "environment", "POSTGRES_PASSWORD", "********"])
     }));
     assert_eq!(show::json(&settings)["postgres.password"]["value"], "********");
 }

@@ -153,16 +153,12 @@ impl Setup {
 
 /// The log format as far as it is known when the configuration may be what failed.
 fn early_log_format(flags: &Layer, environment: &Environment) -> LogFormat {
-    let flag = flags
-        .get("log-format")
-        .and_then(|given| given.text.first())
-        .map(String::as_str);
-    let variable = environment.get("BACKUP_LOG_FORMAT").unwrap_or(None);
-    if flag.or(variable) == Some("json") {
-        LogFormat::Json
-    } else {
-        LogFormat::Text
-    }
+    let json = match flags.get("log-format") {
+        Some(given) => given.text.first().is_some_and(|word| word == "json"),
+        // A variable that is not text is an error that resolving the layers tells.
+        None => matches!(environment.get("BACKUP_LOG_FORMAT"), Ok(Some("json"))),
+    };
+    if json { LogFormat::Json } else { LogFormat::Text }
 }
 
 #[cfg(test)]

@@ -43,6 +43,8 @@ pub struct KeyInfo {
     pub signs_as: Option<KeyId>,
     /// Whether this is the key that seals (`kek`) or signs (`sign`, or `kek` without any `sign`) in this ring.
     pub active: bool,
+    /// Its public half as a line of a key file (`verify` or `recovery`), for those kinds that have one.
+    pub public: Option<String>,
 }
 
 /// The keys that a run works with: at most one seals and one signs, all open and verify.
@@ -201,29 +203,21 @@ impl Keyring {
     /// All keys by their public names, for `keys show`.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyInfo> {
-        let info = |kind, id, signs_as, active| KeyInfo {
-            kind,
-            id,
-            signs_as,
-            active,
-        };
-        let keks = self.keks.iter().enumerate();
-        let keks = keks.map(|(n, kek)| info(KeyKind::Kek, kek.id, Some(kek.signer.verifier().id), n == 0));
-        let ids = self.signers.iter().map(|signer| signer.verifier().id).enumerate();
-        let signers = ids.map(|(n, id)| info(KeyKind::Sign, id, Some(id), n == 0));
-        let ids = self.verify_only.iter().map(|verifier| verifier.id);
-        let verifiers = ids.map(|id| info(KeyKind::Verify, id, Some(id), false));
-        let recovery = self
-            .recovery
-            .iter()
-            .map(|key| info(KeyKind::Recovery, key.id, None, true));
-        let secrets = self.recovery_secrets.iter();
-        let secrets = secrets.map(|key| info(KeyKind::RecoverySecret, key.public.id, None, false));
-        keks.chain(signers)
-            .chain(verifiers)
-            .chain(recovery)
-            .chain(secrets)
-            .collect()
+        let info = |kind, id, signs_as, active, public| KeyInfo { kind, id, signs_as, active, public };
+        let keks = self.keks.iter().enumerate().map(|(n, kek)| {
+            let verifier = kek.signer.verifier();
+            info(KeyKind::Kek, kek.id, Some(verifier.id), n == 0, Some(verify_line(&verifier)))
+        });
+        let verifiers = self.signers.iter().map(Signer::verifier).enumerate();
+        let signers = verifiers.map(|(n, v)| info(KeyKind::Sign, v.id, Some(v.id), n == 0, Some(verify_line(&v))));
+        let verifiers = self.verify_only.iter();
+        let verifiers = verifiers.map(|v| info(KeyKind::Verify, v.id, Some(v.id), false, Some(verify_line(v))));
+        let recovery = self.recovery.iter();
+        let recovery = recovery.map(|key| info(KeyKind::Recovery, key.id, None, true, Some(recovery_line(key))));
+        let secrets = self.recovery_secrets.iter().map(|key| &key.public);
+        let secrets =
+            secrets.map(|key| info(KeyKind::RecoverySecret, key.id, None, false, Some(recovery_line(key))));
+        keks.chain(signers).chain(verifiers).chain(recovery).chain(secrets).collect()
     }
 
     pub(crate) fn writing_kek(&self) -> Option<&Kek> {
@@ -252,6 +246,19 @@ impl Keyring {
         let signers = self.signers.iter().chain(self.keks.iter().map(|kek| &kek.signer));
         signers.map(Signer::verifier).chain(self.verify_only.iter().copied())
     }
+}
+
+fn verify_line(verifier: &Verifier) -> String {
+    public_line(KeyKind::Verify, verifier.public)
+}
+
+fn recovery_line(key: &RecoveryKey) -> String {
+    public_line(KeyKind::Recovery, key.to_bytes())
+}
+
+fn public_line(kind: KeyKind, bytes: [u8; 32]) -> String {
+    let line = KeyLine { kind, bytes: Secret::new(bytes) };
+    line.encode().as_str().to_owned()
 }
 
 fn push_new<T, P: PartialEq>(list: &mut Vec<T>, item: T, public: impl Fn(&T) -> P) {

@@ -2,8 +2,7 @@ use super::kit::{Kit, NO_PATIENCE, TARGET, backup, backup_with, begin, manifest}
 use crate::{
     ErrorKind, Result,
     catalog::{commit, layout, lease, list, started},
-    store::Store,
-    testing::{Fault, FaultyStore},
+    testing::{FaultyStore, MemoryStore},
 };
 use futures::TryStreamExt;
 use std::{sync::Arc, time::Duration};

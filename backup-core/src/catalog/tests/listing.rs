@@ -7,7 +7,7 @@ use crate::{
     testing::FaultyStore,
 };
 use futures::{StreamExt, TryStreamExt};
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 async fn entries(cx: &Context) -> Vec<Entry> {
     let repository = Repository::open(cx).await.unwrap().unwrap();

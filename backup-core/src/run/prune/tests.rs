@@ -9,8 +9,8 @@ use crate::{
     },
     id::BackupId,
     retention::Reason,
-    store::{Key, Store},
-    testing::{Fault, FaultyStore, MemoryOptions},
+    store::Key,
+    testing::{FaultyStore, MemoryOptions},
 };
 use std::sync::Arc;
 

@@ -1,0 +1,18 @@
+//! `backup-admin keys`.
+
+mod check;
+mod new;
+mod recovery_new;
+mod show;
+
+use crate::{args::admin::KeysVerb, context::Context};
+use backup_core::Result;
+
+pub(super) fn run(verb: &KeysVerb, context: &Context) -> Result<()> {
+    match verb {
+        KeysVerb::New { out } => new::run(out, context),
+        KeysVerb::RecoveryNew { out } => recovery_new::run(out, context),
+        KeysVerb::Show { file } => show::run(file, context),
+        KeysVerb::Check { file } => check::run(file, context),
+    }
+}

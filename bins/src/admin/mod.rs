@@ -1,0 +1,21 @@
+//! The verbs of `backup-admin`.
+
+mod keys;
+mod show_config;
+
+use crate::{
+    args::admin::{AdminArgs, AdminVerb},
+    context::Context,
+};
+use backup_core::Result;
+
+/// Does what was asked for.
+///
+/// # Errors
+/// Whatever the verb runs into.
+pub async fn run(args: AdminArgs, context: Context) -> Result<()> {
+    match args.verb {
+        AdminVerb::Keys(verb) => keys::run(&verb, &context),
+        AdminVerb::ShowConfig { program } => show_config::run(program, &args.everywhere, &context),
+    }
+}

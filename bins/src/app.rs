@@ -1,0 +1,173 @@
+//! From the command line to the exit code: parse, configure, log, call the verb, report.
+
+use crate::{
+    args::CommandLine,
+    config::{self, Config, Environment, Settings, Sources, common::LogFormat, layers::Layer},
+    context::Context,
+    exit::Exit,
+    logging,
+    output::{Output, Terminal},
+    render, report,
+    signals::{self, Signal},
+};
+use backup_core::{
+    Error, ErrorKind, Result,
+    clock::{SystemClock, SystemEntropy},
+};
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long blocking tasks may take to end after the verb did.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// Runs a program: the whole of its `main`. `verb` is called inside a multi-thread runtime, once everything else is in place.
+///
+/// Errors go to stderr, the result to stdout, and the number out of [`Exit`] to the caller. A panic ends with 1, after everything on the way was
+/// dropped: uploads are aborted, leases given back.
+pub fn main<A, V, F>(verb: V) -> ExitCode
+where
+    A: CommandLine,
+    V: FnOnce(A, Context) -> F,
+    F: Future<Output = Result<()>>,
+{
+    guarded(|| run(verb)).into()
+}
+
+/// Left alone, a panic would end with 101, which is none of our numbers.
+fn guarded(run: impl FnOnce() -> Exit) -> Exit {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or(Exit::Internal)
+}
+
+fn run<A, V, F>(verb: V) -> Exit
+where
+    A: CommandLine,
+    V: FnOnce(A, Context) -> F,
+    F: Future<Output = Result<()>>,
+{
+    let (args, flags) = match A::try_parse().and_then(|args| args.settings().map(|flags| (args, flags))) {
+        Ok(parsed) => parsed,
+        Err(error) => return usage(&error),
+    };
+    let sources = Sources::of_process(flags);
+    let setup = match Setup::new::<A>(&sources) {
+        Ok(setup) => setup,
+        Err(error) => return fail(&error, None, early_log_format(&sources.flags, &sources.environment)),
+    };
+    let format = setup.config.log_format;
+    match setup.call(args, verb) {
+        Ok(()) => Exit::Ok,
+        Err(failure) => fail(&failure.error, failure.signal, format),
+    }
+}
+
+fn fail(error: &Error, signal: Option<Signal>, format: LogFormat) -> Exit {
+    let exit = Exit::of(error, signal);
+    Terminal::hidden().log(report::render(error, exit, format).as_bytes());
+    exit
+}
+
+/// clap prints help and version on stdout and ends with 0, everything else on stderr with 2.
+fn usage(error: &clap::Error) -> Exit {
+    match error.print() {
+        Ok(()) if !error.use_stderr() => Exit::Ok,
+        Ok(()) => Exit::Usage,
+        Err(_) => Exit::Internal,
+    }
+}
+
+/// A failed verb, and the signal that may be its reason.
+struct Failure {
+    error: Error,
+    signal: Option<Signal>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, signal: None }
+    }
+}
+
+struct Setup {
+    config: Config,
+    settings: Settings,
+    environment: Environment,
+    output: Output,
+}
+
+impl Setup {
+    fn new<A: CommandLine>(sources: &Sources) -> Result<Self> {
+        let settings = config::resolve(A::PROGRAM, sources)?;
+        let config = Config::from_settings(&settings)?;
+        let terminal = Terminal::stderr(&sources.environment)?;
+        logging::install(config.log_format, config.verbosity, &terminal)?;
+        let output = Output::new(terminal, config.json, config.verbosity);
+        Ok(Self {
+            config,
+            settings,
+            environment: sources.environment.clone(),
+            output,
+        })
+    }
+
+    fn call<A, V, F>(self, args: A, verb: V) -> Result<(), Failure>
+    where
+        V: FnOnce(A, Context) -> F,
+        F: Future<Output = Result<()>>,
+    {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Error::new(ErrorKind::Internal, "start the runtime").because(error))?;
+        let ended = runtime.block_on(async {
+            let context = self.into_context();
+            let received = signals::listen(context.cancel.clone())?;
+            verb(args, context).await.map_err(|error| Failure {
+                error,
+                signal: received.first(),
+            })
+        });
+        // A blocking task that hangs must not keep the program alive: nobody listens to signals any more.
+        runtime.shutdown_timeout(SHUTDOWN);
+        ended
+    }
+
+    fn into_context(self) -> Context {
+        let clock = Arc::new(SystemClock);
+        let (format, verbosity) = (self.config.log_format, self.config.verbosity);
+        Context {
+            events: render::renderer(format, verbosity, &self.output, clock.clone()),
+            config: Arc::new(self.config),
+            settings: Arc::new(self.settings),
+            environment: Arc::new(self.environment),
+            clock,
+            entropy: Arc::new(SystemEntropy),
+            cancel: CancellationToken::new(),
+            output: self.output,
+        }
+    }
+}
+
+/// The log format as far as it is known when the configuration may be what failed.
+fn early_log_format(flags: &Layer, environment: &Environment) -> LogFormat {
+    let json = match flags.get("log-format") {
+        Some(given) => given.text.first().is_some_and(|word| word == "json"),
+        // A variable that is not text is an error that resolving the layers tells.
+        None => matches!(environment.get("BACKUP_LOG_FORMAT"), Ok(Some("json"))),
+    };
+    if json { LogFormat::Json } else { LogFormat::Text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_with_1() {
+        assert_eq!(guarded(|| panic!("a defect")), Exit::Internal);
+        assert_eq!(guarded(|| Exit::Damaged), Exit::Damaged);
+    }
+}

@@ -1,0 +1,81 @@
+//! The command line of `backup-admin`.
+
+use super::{
+    CommandLine,
+    flags::{Everywhere, Flags},
+};
+use crate::{
+    config::{layers::Layer, setting::Program, table},
+    exit,
+};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Works across all components of the platform backup suite.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "backup-admin", version, after_help = exit::help(), subcommand_required = true, arg_required_else_help = true)]
+pub struct AdminArgs {
+    #[command(flatten)]
+    /// Settings that were given as options.
+    pub everywhere: Flags<Everywhere>,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: AdminVerb,
+}
+
+/// What `backup-admin` can do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum AdminVerb {
+    /// Make and look at key files.
+    #[command(subcommand)]
+    Keys(KeysVerb),
+    /// Show each setting of each program, and where its value comes from.
+    ShowConfig {
+        /// Only this program, as backup-postgres.
+        #[arg(value_name = "PROGRAM", value_parser = program)]
+        program: Option<Program>,
+    },
+}
+
+/// What can be done with key files.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeysVerb {
+    /// Make a key file: one key that seals and opens, one that signs.
+    New {
+        /// The file to make; it must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Make a recovery key: the private half goes to the file, for a safe; the public half is printed, for BACKUP_RECOVERY_KEY.
+    RecoveryNew {
+        /// The file to make; it must not exist.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Show ids and public halves of the keys in a file.
+    Show {
+        /// The key file.
+        file: PathBuf,
+    },
+    /// Say whether a key file can be used, and for what.
+    Check {
+        /// The key file.
+        file: PathBuf,
+    },
+}
+
+fn program(name: &str) -> Result<Program, String> {
+    let found = table::COMPONENTS.into_iter().find(|program| program.name == name);
+    found.ok_or_else(|| {
+        let names = table::COMPONENTS.map(|program| program.name).join(", ");
+        format!("expected one of {names}")
+    })
+}
+
+impl CommandLine for AdminArgs {
+    const PROGRAM: Program = table::ADMIN;
+
+    fn settings(&self) -> Result<Layer, clap::Error> {
+        Ok(self.everywhere.given().clone())
+    }
+}

@@ -1,0 +1,22 @@
+//! Command lines of the programs. Options that are settings are made out of the table of settings ([`flags`]), so that they are spelled once.
+
+pub mod admin;
+pub mod flags;
+pub mod postgres;
+
+use crate::config::{layers::Layer, setting::Program};
+
+/// The command line of one program.
+pub trait CommandLine: clap::Parser {
+    /// Which program it is.
+    const PROGRAM: Program;
+
+    /// All settings that were given as options, before and after the verb.
+    ///
+    /// # Errors
+    /// Fails if options were given that the chosen verb does not have.
+    fn settings(&self) -> Result<Layer, clap::Error>;
+}
+
+#[cfg(test)]
+mod tests;

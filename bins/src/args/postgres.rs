@@ -1,0 +1,257 @@
+//! The command line of `backup-postgres`.
+
+use super::{
+    CommandLine,
+    flags::{Everywhere, Flags, Group},
+};
+use crate::{
+    config::{layers::Layer, setting::Program, table},
+    exit,
+};
+use backup_core::id::BackupId;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use std::str::FromStr;
+
+/// Backs up PostgreSQL databases, verifies, lists and restores them. Without a verb: `dump`.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "backup-postgres", version, after_help = exit::help())]
+pub struct PostgresArgs {
+    #[command(flatten)]
+    everywhere: Flags<Everywhere>,
+    #[command(flatten)]
+    connection: Flags<Connection>,
+    /// Accepted for the sake of scripts: no password is ever asked for.
+    #[arg(long, global = true, help_heading = Connection::HEADING)]
+    no_password: bool,
+    #[command(flatten)]
+    dump: Flags<DumpSettings>,
+    #[command(subcommand)]
+    verb: Option<PostgresVerb>,
+}
+
+/// What `backup-postgres` can do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum PostgresVerb {
+    /// Back up databases, roles and tablespaces (the default).
+    Dump(DumpArgs),
+    /// Restore one database, or the roles and tablespaces.
+    Restore(RestoreArgs),
+    /// Prove that a backup is complete and readable.
+    Verify(VerifyArgs),
+    /// Show what is there.
+    List,
+    /// Delete what the keep rules do not keep, and what dead runs left.
+    Prune(PruneArgs),
+    /// Look at server, store, keys and clocks before they matter.
+    Check(CheckArgs),
+}
+
+/// `dump`.
+#[derive(Debug, Clone, Args)]
+pub struct DumpArgs {
+    #[command(flatten)]
+    settings: Flags<DumpSettings>,
+}
+
+/// `restore`.
+#[derive(Debug, Clone, Args)]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["database", "globals"]).multiple(false)))]
+#[command(group(clap::ArgGroup::new("origin").args(["at", "from"]).multiple(false)))]
+pub struct RestoreArgs {
+    /// The database to restore.
+    #[arg(value_name = "DB")]
+    pub database: Option<String>,
+    /// A dump to restore instead of a backup's: a key of the store, or a file, as the old script wrote them.
+    #[arg(value_name = "KEY|FILE")]
+    pub from: Option<String>,
+    /// The backup to restore from [default: latest].
+    #[arg(long, value_name = "ID|latest", value_parser = At::from_str)]
+    pub at: Option<At>,
+    /// Restore into this database instead of DB.
+    #[arg(long, value_name = "NAME", requires = "database")]
+    pub target_db: Option<String>,
+    /// The name of what will be overwritten: NAME if --target-db is given, else DB; with --globals the host of the server.
+    #[arg(long, value_name = "TARGET")]
+    pub confirm: Option<String>,
+    /// Create the database; it must not exist, and is dropped again if the restore fails.
+    #[arg(long, conflicts_with_all = ["swap", "globals"])]
+    pub create: bool,
+    /// Restore into a fresh database, check it, then exchange names; the old one stays under a printed name.
+    #[arg(long, conflicts_with = "globals")]
+    pub swap: bool,
+    /// Restore roles and tablespaces.
+    #[arg(long)]
+    pub globals: bool,
+    /// Restore what no key of ours vouches for.
+    #[arg(long)]
+    pub allow_unauthenticated_origin: bool,
+    #[command(flatten)]
+    settings: Flags<RestoreSettings>,
+}
+
+/// Which backup is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// The newest complete one.
+    Latest,
+    /// This one.
+    Id(BackupId),
+}
+
+impl FromStr for At {
+    type Err = backup_core::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "latest" {
+            Ok(Self::Latest)
+        } else {
+            text.parse().map(Self::Id)
+        }
+    }
+}
+
+/// `verify`.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// The backup to verify [default: latest].
+    #[arg(value_name = "ID|latest", value_parser = At::from_str, conflicts_with = "all")]
+    pub id: Option<At>,
+    /// Verify every backup.
+    #[arg(long)]
+    pub all: bool,
+    /// How deep to look.
+    #[arg(long, value_enum, default_value_t = Depth::Content)]
+    pub depth: Depth,
+    #[command(flatten)]
+    settings: Flags<VerifySettings>,
+}
+
+/// How deep a verification looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Depth {
+    /// Lengths and digests of what is stored.
+    Objects,
+    /// Every byte opened, decompressed and read by `pg_restore`.
+    Content,
+}
+
+/// `prune`.
+#[derive(Debug, Clone, Args)]
+pub struct PruneArgs {
+    #[command(flatten)]
+    settings: Flags<PruneSettings>,
+}
+
+/// `check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    settings: Flags<CheckSettings>,
+}
+
+/// The verb that was asked for, with its own arguments.
+#[derive(Debug, Clone)]
+pub enum Asked<'a> {
+    /// Back up. All of its arguments are settings.
+    Dump,
+    /// Restore.
+    Restore(&'a RestoreArgs),
+    /// Verify.
+    Verify(&'a VerifyArgs),
+    /// List.
+    List,
+    /// Prune. All of its arguments are settings.
+    Prune,
+    /// Check. All of its arguments are settings.
+    Check,
+}
+
+impl PostgresArgs {
+    /// What to do.
+    #[must_use]
+    pub fn asked(&self) -> Asked<'_> {
+        match &self.verb {
+            None | Some(PostgresVerb::Dump(_)) => Asked::Dump,
+            Some(PostgresVerb::Restore(args)) => Asked::Restore(args),
+            Some(PostgresVerb::Verify(args)) => Asked::Verify(args),
+            Some(PostgresVerb::List) => Asked::List,
+            Some(PostgresVerb::Prune(_)) => Asked::Prune,
+            Some(PostgresVerb::Check(_)) => Asked::Check,
+        }
+    }
+
+    fn settings_of_verb(&self) -> Option<&Layer> {
+        match self.verb.as_ref()? {
+            PostgresVerb::Dump(args) => Some(args.settings.given()),
+            PostgresVerb::Restore(args) => Some(args.settings.given()),
+            PostgresVerb::Verify(args) => Some(args.settings.given()),
+            PostgresVerb::Prune(args) => Some(args.settings.given()),
+            PostgresVerb::Check(args) => Some(args.settings.given()),
+            PostgresVerb::List => None,
+        }
+    }
+}
+
+impl CommandLine for PostgresArgs {
+    const PROGRAM: Program = table::POSTGRES;
+
+    fn settings(&self) -> Result<Layer, clap::Error> {
+        // `--database x list` would otherwise be taken for a listing of x.
+        if self.verb.is_some()
+            && let Some((_, misplaced)) = self.dump.given().first_key_value()
+        {
+            let message = format!("{} must stand after the verb that it is for", misplaced.origin);
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        let layers = [self.everywhere.given(), self.connection.given(), self.dump.given()];
+        let layers = layers.into_iter().chain(self.settings_of_verb());
+        Ok(layers.flatten().map(|(name, given)| (*name, given.clone())).collect())
+    }
+}
+
+/// Where the server is.
+#[derive(Debug, Clone)]
+pub struct Connection;
+
+impl Group for Connection {
+    const NAMES: &'static [&'static str] = &[
+        "postgres.host",
+        "postgres.port",
+        "postgres.user",
+        "postgres.sslmode",
+        "postgres.sslrootcert",
+        "postgres.sslcert",
+        "postgres.sslkey",
+    ];
+    const GLOBAL: bool = true;
+    const HEADING: &'static str = "Server";
+}
+
+macro_rules! groups {
+    ($($(#[$doc:meta])* $group:ident: $names:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $group;
+
+        impl Group for $group {
+            const NAMES: &'static [&'static str] = &$names;
+            const HEADING: &'static str = "Options";
+        }
+    )*};
+}
+
+groups! {
+    /// Settings of `dump`.
+    DumpSettings: [
+        "postgres.databases", "postgres.all", "postgres.exclude", "jobs", "compression-level", "keep-days", "keep-last", "keep-daily",
+        "keep-weekly", "keep-monthly", "lease-wait", "strict", "dry-run"
+    ];
+    /// Settings of `restore`.
+    RestoreSettings: ["jobs", "strict", "dry-run"];
+    /// Settings of `verify`.
+    VerifySettings: ["no-evidence", "jobs"];
+    /// Settings of `prune`.
+    PruneSettings: ["keep-days", "keep-last", "keep-daily", "keep-weekly", "keep-monthly", "lease-wait", "dry-run"];
+    /// Settings of `check`.
+    CheckSettings: ["postgres.databases", "postgres.all", "postgres.exclude"];
+}

@@ -1,0 +1,26 @@
+//! Configuration in layers, each value with the place it came from: defaults < TOML file < environment < flags.
+//!
+//! [`table`] lists every setting once; [`layers::resolve`] puts the layers together; [`common`] and [`postgres`] give the typed results.
+
+pub mod common;
+pub mod environment;
+mod file;
+pub mod layers;
+pub mod postgres;
+mod read;
+pub mod secret;
+pub mod setting;
+pub mod settings;
+pub mod show;
+pub mod table;
+pub mod value;
+
+pub use common::Config;
+pub use environment::Environment;
+pub use layers::{Sources, resolve};
+pub use postgres::PostgresConfig;
+pub use secret::Secret;
+pub use settings::Settings;
+
+#[cfg(test)]
+mod tests;

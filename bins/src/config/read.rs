@@ -1,0 +1,56 @@
+//! Small files: the configuration file, and values that stand in files of their own.
+
+use super::{
+    layers::{Given, Origin, split},
+    setting::Setting,
+};
+use backup_core::{Error, ErrorKind, Result};
+use std::{
+    fs::File,
+    io::{ErrorKind as Io, Read},
+    path::Path,
+};
+use zeroize::Zeroizing;
+
+/// The value of `setting` out of a file of its own; the line end at its end does not belong to it.
+pub(super) fn given_by_file(setting: &Setting, path: &Path, named_by: &str) -> Result<Given> {
+    let text = read_bounded(path, named_by)?.ok_or_else(|| missing(path, named_by))?;
+    let trimmed = text.strip_suffix('\n').unwrap_or(&text);
+    let trimmed = trimmed.strip_suffix('\r').unwrap_or(trimmed);
+    Ok(Given {
+        text: split(setting, trimmed),
+        origin: Origin::ValueFile(named_by.to_owned(), path.to_owned()),
+    })
+}
+
+pub(super) fn missing(path: &Path, what: &str) -> Error {
+    Error::new(ErrorKind::Config, format!("{what} {} does not exist", path.display()))
+}
+
+/// More than any configuration or secret needs.
+const LONGEST_FILE: u64 = 1 << 20;
+
+/// The text of a small file; `None` if there is none.
+pub(super) fn read_bounded(path: &Path, what: &str) -> Result<Option<Zeroizing<String>>> {
+    let failed = |error: std::io::Error| {
+        let denied = error.kind() == Io::PermissionDenied;
+        let failed = Error::new(ErrorKind::Config, format!("read {what} {}", path.display())).because(error);
+        if denied {
+            failed.hint("let the user that runs this program read the file and enter its folders")
+        } else {
+            failed
+        }
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == Io::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut text = Zeroizing::new(String::new());
+    file.take(LONGEST_FILE + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > LONGEST_FILE {
+        let message = format!("{what} {} is longer than 1 MiB", path.display());
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    Ok(Some(text))
+}

@@ -1,0 +1,225 @@
+//! Every setting of the suite, and the programs with their own defaults.
+
+use super::setting::{
+    Kind::{Bool, Bytes, Choice, Duration, List, Number, Path, Secret, Sse, Text},
+    Program, Setting,
+};
+
+/// Where the configuration file is if nobody says so; it need not exist.
+pub const DEFAULT_FILE: &str = "/etc/platform-backup/config.toml";
+
+/// `backup-postgres`.
+pub const POSTGRES: Program = Program {
+    name: "backup-postgres",
+    section: Some("postgres"),
+    defaults: &[("store", "s3://platform-backups/postgres"), ("keep-days", "30")],
+};
+
+/// `backup-admin`: works across all components and has no section and no store of its own.
+pub const ADMIN: Program = Program {
+    name: "backup-admin",
+    section: None,
+    defaults: &[],
+};
+
+/// The programs that have a section.
+pub const COMPONENTS: [Program; 1] = [POSTGRES];
+
+const DATABASES: &str = "platform_kernel platform_billing platform_domain platform_files platform_integration platform_module platform_money \
+                         platform_notify";
+
+/// All settings, in the order in which they are shown.
+pub const SETTINGS: &[Setting] = &[
+    Setting::new("config", Path, "Configuration file (TOML)")
+        .env(&["BACKUP_CONFIG"])
+        .flag("config")
+        .not_in_config(),
+    Setting::new(
+        "store",
+        Text,
+        "Where backups are kept: s3://bucket/prefix, gs://…, az://…, file:///folder",
+    )
+    .env(&["BACKUP_STORE"])
+    .flag("store"),
+    Setting::new(
+        "key-file",
+        Path,
+        "Key file (`backup-admin keys new` makes one); mode 0600",
+    )
+    .env(&["BACKUP_KEY_FILE"])
+    .flag("key-file"),
+    Setting::new(
+        "recovery-key",
+        List,
+        "Public keys of type recovery or verify: seal for, or verify with, without any secret that opens",
+    )
+    .env(&["BACKUP_RECOVERY_KEY"])
+    .flag("recovery-key")
+    .from_file(),
+    Setting::new(
+        "sse",
+        Sse,
+        "Store raw bytes, encrypted by the store: aws:kms[:KEYID] or AES256",
+    )
+    .env(&["BACKUP_SSE"])
+    .flag("sse"),
+    Setting::new("memory", Bytes, "Memory budget, whatever the size of the data")
+        .env(&["BACKUP_MEMORY"])
+        .flag("memory")
+        .default("128MiB"),
+    Setting::new(
+        "jobs",
+        Number(1, 256),
+        "How many items are worked on at once [default: by processors and memory]",
+    )
+    .env(&["BACKUP_JOBS"])
+    .flag("jobs"),
+    Setting::new("compression-level", Number(1, 19), "zstd level of sealed objects")
+        .env(&["BACKUP_COMPRESSION_LEVEL"])
+        .flag("compression-level")
+        .default("3"),
+    Setting::new(
+        "keep-days",
+        Number(1, 36_500),
+        "Keep backups younger than this many days (the default holds only without other keep rules)",
+    )
+    .env(&["BACKUP_KEEP_DAYS"])
+    .flag("keep-days"),
+    Setting::new("keep-last", Number(1, 100_000), "Keep the newest N backups")
+        .env(&["BACKUP_KEEP_LAST"])
+        .flag("keep-last"),
+    Setting::new(
+        "keep-daily",
+        Number(1, 100_000),
+        "Keep the last backup of each of N days",
+    )
+    .env(&["BACKUP_KEEP_DAILY"])
+    .flag("keep-daily"),
+    Setting::new(
+        "keep-weekly",
+        Number(1, 100_000),
+        "Keep the last backup of each of N weeks",
+    )
+    .env(&["BACKUP_KEEP_WEEKLY"])
+    .flag("keep-weekly"),
+    Setting::new(
+        "keep-monthly",
+        Number(1, 100_000),
+        "Keep the last backup of each of N months",
+    )
+    .env(&["BACKUP_KEEP_MONTHLY"])
+    .flag("keep-monthly"),
+    Setting::new("lease-wait", Duration, "How long to wait for another run to end")
+        .env(&["BACKUP_LEASE_WAIT"])
+        .flag("lease-wait")
+        .default("0s"),
+    Setting::new(
+        "deadline",
+        Duration,
+        "Give up on a server or store that does not answer for this long",
+    )
+    .env(&["BACKUP_DEADLINE"])
+    .flag("deadline")
+    .default("60s"),
+    Setting::new("strict", Bool, "Exit 12 if there are findings")
+        .env(&["BACKUP_STRICT"])
+        .flag("strict")
+        .default("false"),
+    Setting::new(
+        "no-evidence",
+        Bool,
+        "Write nothing to the store, not even what was proved",
+    )
+    .env(&["BACKUP_NO_EVIDENCE"])
+    .flag("no-evidence")
+    .default("false"),
+    Setting::new("dry-run", Bool, "Say what would be done, and do nothing")
+        .flag("dry-run")
+        .default("false")
+        .not_in_config(),
+    Setting::new("json", Bool, "Print the result as JSON on stdout")
+        .flag("json")
+        .default("false")
+        .not_in_config(),
+    Setting::new("log-format", Choice(&["text", "json"]), "How the log on stderr looks")
+        .env(&["BACKUP_LOG_FORMAT"])
+        .flag("log-format")
+        .default("text"),
+    Setting::new("quiet", Bool, "Only warnings and errors")
+        .env(&["BACKUP_QUIET"])
+        .flag("quiet")
+        .short('q')
+        .default("false"),
+    Setting::new("verbose", Bool, "Log details")
+        .env(&["BACKUP_VERBOSE"])
+        .flag("verbose")
+        .short('v')
+        .default("false"),
+    Setting::new("postgres.host", Text, "Server, or folder of its socket")
+        .env(&["PGHOST"])
+        .flag("host")
+        .default("postgres"),
+    Setting::new("postgres.port", Number(1, 65_535), "Port of the server")
+        .env(&["PGPORT"])
+        .flag("port")
+        .default("5432"),
+    Setting::new("postgres.user", Text, "Role to connect as")
+        .env(&["PGUSER"])
+        .flag("username")
+        .default("kernel"),
+    Setting::new("postgres.password", Secret, "Password of the role")
+        .env(&["POSTGRES_PASSWORD", "PGPASSWORD"])
+        .from_file(),
+    Setting::new(
+        "postgres.sslmode",
+        Choice(&["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]),
+        "TLS to the server",
+    )
+    .env(&["PGSSLMODE"])
+    .flag("sslmode")
+    .default("prefer"),
+    Setting::new("postgres.sslrootcert", Path, "Certificates that vouch for the server")
+        .env(&["PGSSLROOTCERT"])
+        .flag("sslrootcert"),
+    Setting::new("postgres.sslcert", Path, "Certificate of this client")
+        .env(&["PGSSLCERT"])
+        .flag("sslcert"),
+    Setting::new("postgres.sslkey", Path, "Private key of this client")
+        .env(&["PGSSLKEY"])
+        .flag("sslkey"),
+    Setting::new("postgres.databases", List, "Database to back up; may be repeated")
+        .env(&["BACKUP_DATABASES"])
+        .flag("database")
+        .default(DATABASES),
+    Setting::new("postgres.all", Bool, "Back up every database of the server")
+        .env(&["BACKUP_ALL"])
+        .flag("all")
+        .default("false"),
+    Setting::new("postgres.exclude", List, "Database to leave out; may be repeated")
+        .env(&["BACKUP_EXCLUDE"])
+        .flag("exclude"),
+];
+
+/// The setting of this full name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|setting| setting.name == name)
+}
+
+/// Variables of libpq that would send `pg_dump` elsewhere than this program, or ask for a protection that it does not give; each with what to use instead.
+pub const REFUSED_LIBPQ: &[(&str, &str)] = &[
+    ("PGSERVICE", "give host, port and user themselves"),
+    ("PGSERVICEFILE", "give host, port and user themselves"),
+    ("PGHOSTADDR", "give the address as PGHOST"),
+    ("PGPASSFILE", "give the password in a file: POSTGRES_PASSWORD_FILE"),
+    ("PGOPTIONS", "set server parameters with ALTER ROLE … SET"),
+    ("PGTARGETSESSIONATTRS", "name the server to back up as PGHOST"),
+    ("PGREQUIREPEER", "use PGSSLMODE=verify-full"),
+    ("PGREQUIREAUTH", "use PGSSLMODE=verify-full"),
+    ("PGCHANNELBINDING", "use PGSSLMODE=verify-full"),
+    ("PGSSLCRL", "use a root certificate that vouches for the server alone"),
+    (
+        "PGSSLCRLDIR",
+        "use a root certificate that vouches for the server alone",
+    ),
+];

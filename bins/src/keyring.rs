@@ -1,0 +1,210 @@
+//! Key files: read with care, written once.
+
+use crate::config::Config;
+use backup_core::{
+    Error, ErrorKind, Result,
+    keys::{Keyring, MAX_KEY_FILE_LEN, SecretText, secret_mode_ok},
+};
+use rustix::process::geteuid;
+use std::{
+    fs::{File, OpenOptions},
+    io::{ErrorKind as Io, Read, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::Path,
+};
+use zeroize::Zeroizing;
+
+/// All keys that the configuration names; an empty ring if it names none.
+///
+/// # Errors
+/// [`ErrorKind::Config`] if the key file cannot be read or others may read it, [`ErrorKind::Key`] if a key is wrong.
+pub fn load(config: &Config) -> Result<Keyring> {
+    let mut ring = match &config.key_file {
+        Some(path) => read_key_file(path)?,
+        None => Keyring::default(),
+    };
+    if !config.recovery_keys.is_empty() {
+        ring.add_public(&config.recovery_keys.join("\n"), "BACKUP_RECOVERY_KEY")?;
+    }
+    Ok(ring)
+}
+
+/// The keys for a run that stores something: without an encryption by the store they must be able to seal.
+///
+/// # Errors
+/// As [`load`]; [`ErrorKind::Key`] with the ways out if there is neither a key nor `--sse`.
+pub fn load_for_writing(config: &Config) -> Result<Keyring> {
+    let ring = load(config)?;
+    if config.sse.is_none() {
+        ring.require_seal()?;
+    }
+    Ok(ring)
+}
+
+/// The keys in the file at `path`. If any of them is secret, nobody but the owner may have access to the file.
+///
+/// # Errors
+/// [`ErrorKind::Config`] if the file cannot be read or its mode is too wide, [`ErrorKind::Key`] if a line is wrong.
+pub fn read_key_file(path: &Path) -> Result<Keyring> {
+    let file = File::open(path).map_err(|error| unreadable(path, error))?;
+    let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
+    let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_FILE_LEN + 1));
+    // One byte more than is allowed, so that the parser sees that it is too long.
+    file.take(MAX_KEY_FILE_LEN as u64 + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| unreadable(path, error))?;
+    let origin = format!("key file {}", path.display());
+    let ring = Keyring::parse(&text, &origin)?;
+    let secret = ring.keys().iter().any(|key| key.kind.is_secret());
+    if secret && !secret_mode_ok(metadata.mode()) {
+        let mode = metadata.mode() & 0o7777;
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("{origin} has mode {mode:04o}: others may read the keys"),
+        )
+        .hint(format!(
+            "chmod 600 {} (in Kubernetes: defaultMode: 0400 on the volume)",
+            path.display()
+        ))
+        .hint("if others have read it, make a new key and put it above the old one"));
+    }
+    Ok(ring)
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    let denied = error.kind() == Io::PermissionDenied;
+    let failed = Error::new(ErrorKind::Config, format!("read key file {}", path.display())).because(error);
+    if !denied {
+        return failed;
+    }
+    let us = geteuid().as_raw();
+    match std::fs::metadata(path) {
+        Ok(metadata) => failed.hint(format!(
+            "it belongs to user {} and has mode {:04o}; this program runs as user {us}, which must own it",
+            metadata.uid(),
+            metadata.mode() & 0o7777
+        )),
+        Err(_) => failed.hint(format!(
+            "this program runs as user {us}, which must own the file and be able to enter its folders"
+        )),
+    }
+}
+
+/// Writes a new file of mode 0600, durably. Never overwrites: a key that is gone takes its backups with it.
+///
+/// Not atomic: a crash may leave a short file, which no reader takes for a key, because every line has a checksum.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] if there is anything at `path`; [`ErrorKind::Config`] if it cannot be written.
+pub fn write_new(path: &Path, text: &SecretText) -> Result<()> {
+    let failed = |error| Error::new(ErrorKind::Config, format!("write key file {}", path.display())).because(error);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| {
+            if error.kind() == Io::AlreadyExists {
+                return Error::new(ErrorKind::Refused, format!("{} exists", path.display()))
+                    .hint("name a new file: without its key a backup is lost, so a key file is never overwritten");
+            }
+            failed(error)
+        })?;
+    file.write_all(text.expose().as_bytes()).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use backup_core::{
+        clock::SystemEntropy,
+        keys::{fresh_key_file, recovery_pair},
+    };
+    use jiff::Timestamp;
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
+    fn new_file(folder: &Path) -> std::path::PathBuf {
+        let path = folder.join("backup.key");
+        write_new(&path, &fresh_key_file(&SystemEntropy, Timestamp::UNIX_EPOCH).unwrap()).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_new_key_file_is_for_its_owner_only_and_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = new_file(folder.path());
+        let before = std::fs::read(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        let other = fresh_key_file(&SystemEntropy, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(write_new(&path, &other).unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+        assert!(read_key_file(&path).unwrap().can_seal());
+    }
+
+    #[test]
+    fn a_secret_that_others_may_read_is_refused_with_the_command_that_helps() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = new_file(folder.path());
+        for mode in [0o640, 0o604, 0o660, 0o644, 0o601] {
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let error = read_key_file(&path).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{mode:o}");
+            assert!(error.hints()[0].starts_with("chmod 600 "), "{error:?}");
+        }
+        std::fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
+        assert!(read_key_file(&path).unwrap().can_open());
+    }
+
+    #[test]
+    fn public_keys_may_stand_where_everyone_reads_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recovery.pub");
+        std::fs::write(
+            &path,
+            recovery_pair(&SystemEntropy, Timestamp::UNIX_EPOCH).unwrap().public,
+        )
+        .unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let ring = read_key_file(&path).unwrap();
+        assert!(ring.can_seal() && !ring.can_open());
+    }
+
+    #[test]
+    fn a_missing_key_file_is_a_wrong_configuration() {
+        let error = read_key_file(Path::new("/nonexistent/backup.key")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(
+            error.chain().starts_with("read key file /nonexistent/backup.key: "),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn no_key_and_no_encryption_by_the_store_is_a_missing_key_with_the_two_ways_out() {
+        let config = |environment: crate::config::Environment| {
+            let sources = crate::config::Sources {
+                flags: std::collections::BTreeMap::new(),
+                environment,
+                default_file: "/nonexistent/config.toml".into(),
+            };
+            let settings = crate::config::resolve(crate::config::table::POSTGRES, &sources).unwrap();
+            Config::from_settings(&settings).unwrap()
+        };
+        let error = load_for_writing(&config([].into())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Key);
+        assert!(
+            error.hints()[0].contains("keys new") && error.hints()[1].contains("--sse"),
+            "{:?}",
+            error.hints()
+        );
+        assert!(load_for_writing(&config([("BACKUP_SSE", "aws:kms")].into())).is_ok());
+        let public = recovery_pair(&SystemEntropy, Timestamp::UNIX_EPOCH).unwrap().public;
+        assert!(load_for_writing(&config([("BACKUP_RECOVERY_KEY", public.as_str())].into())).is_ok());
+    }
+}

@@ -1,0 +1,146 @@
+//! What the programs write: results on stdout, everything else on stderr.
+
+use crate::config::{Environment, common::Verbosity};
+use backup_core::{Error, ErrorKind, Result};
+use indicatif::{MultiProgress, ProgressDrawTarget};
+use serde::Serialize;
+use std::io::{self, IsTerminal, Write};
+
+/// stderr, shared by log and progress bars. Cheap to clone; all clones are the same terminal.
+#[derive(Debug, Clone)]
+pub struct Terminal {
+    bars: MultiProgress,
+    is_terminal: bool,
+    colours: bool,
+}
+
+impl Terminal {
+    /// stderr as it is: a terminal, or not. Colours are off with `NO_COLOR`.
+    ///
+    /// # Errors
+    /// Fails if `NO_COLOR` is not UTF-8.
+    pub fn stderr(environment: &Environment) -> Result<Self> {
+        let dumb = environment.get("TERM")?.is_none_or(|term| term == "dumb");
+        let is_terminal = io::stderr().is_terminal() && !dumb;
+        let target = if is_terminal {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Ok(Self {
+            bars: MultiProgress::with_draw_target(target),
+            is_terminal,
+            colours: is_terminal && environment.get("NO_COLOR")?.is_none(),
+        })
+    }
+
+    /// Nobody is watching.
+    #[must_use]
+    pub fn hidden() -> Self {
+        Self {
+            bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
+            is_terminal: false,
+            colours: false,
+        }
+    }
+
+    /// Whether somebody is watching.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// Whether colours may be used.
+    #[must_use]
+    pub fn colours(&self) -> bool {
+        self.colours
+    }
+
+    /// Where progress bars are drawn.
+    #[must_use]
+    pub fn bars(&self) -> &MultiProgress {
+        &self.bars
+    }
+
+    /// Writes to stderr, above the bars. If stderr is gone, there is nobody left to tell.
+    #[expect(
+        clippy::let_underscore_must_use,
+        reason = "a log that nobody can receive must not stop a backup"
+    )]
+    pub fn log(&self, bytes: &[u8]) {
+        self.bars.suspend(|| {
+            let _ = io::stderr().lock().write_all(bytes);
+        });
+    }
+
+    fn print(&self, text: &str) -> Result<()> {
+        let written = self.bars.suspend(|| {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(text.as_bytes())?;
+            stdout.flush()
+        });
+        match written {
+            // `list | head` has seen what it wanted.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => {
+                other.map_err(|error| Error::new(ErrorKind::Internal, "write the result to stdout").because(error))
+            }
+        }
+    }
+}
+
+/// The result of a verb: JSON by its `Serialize`, for people by [`Self::text`].
+pub trait Report: Serialize {
+    /// Plain text with its final line end, or nothing; names in it made safe ([`crate::table::safe`]).
+    fn text(&self) -> String;
+}
+
+/// stdout: one result in JSON, or lines for people.
+#[derive(Debug, Clone)]
+pub struct Output {
+    terminal: Terminal,
+    json: bool,
+    quiet: bool,
+}
+
+impl Output {
+    /// In JSON with `json`; quiet output leaves out [`Self::line`].
+    #[must_use]
+    pub fn new(terminal: Terminal, json: bool, verbosity: Verbosity) -> Self {
+        Self {
+            terminal,
+            json,
+            quiet: verbosity == Verbosity::Quiet,
+        }
+    }
+
+    /// Where progress and log go.
+    #[must_use]
+    pub fn terminal(&self) -> &Terminal {
+        &self.terminal
+    }
+
+    /// Prints the result, once, at the end.
+    ///
+    /// # Errors
+    /// Fails if stdout does; a reader that went away is no failure.
+    pub fn report(&self, report: &impl Report) -> Result<()> {
+        if !self.json {
+            return self.terminal.print(&report.text());
+        }
+        let json = serde_json::to_string(report);
+        let json = json.map_err(|error| Error::new(ErrorKind::Internal, "write the result as JSON").because(error))?;
+        self.terminal.print(&format!("{json}\n"))
+    }
+
+    /// Prints a line on the way, for people only: the documented lines of the scripts. The text is made safe.
+    ///
+    /// # Errors
+    /// As [`Self::report`].
+    pub fn line(&self, text: &str) -> Result<()> {
+        if self.json || self.quiet {
+            return Ok(());
+        }
+        self.terminal.print(&format!("{}\n", crate::table::safe(text)))
+    }
+}

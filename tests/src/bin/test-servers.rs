@@ -1,0 +1,64 @@
+//! Starts throw-away servers, prints how to reach them as shell variables, and stops them when its stdin ends.
+//!
+//! usage: `test-servers [postgres] [seed=BYTES] [events=BYTES] [minio] [weed]`
+//!
+//! `seed` fills the platform's eight databases, `events` makes a database `events` with one large table. The line `ready`
+//! ends the variables.
+#![expect(clippy::print_stdout, reason = "the variables are its result")]
+
+use std::io::Read;
+
+use backup_tests::{Minio, Postgres, SeededData, Weed, load_big_table};
+
+fn main() -> std::io::Result<()> {
+    let (mut postgres, mut minio, mut weed) = (None, None, None);
+    for argument in std::env::args().skip(1) {
+        match argument.split_once('=') {
+            Some(("seed", bytes)) => SeededData::with_bytes(number(bytes)).load(postgres.get_or_insert_with(start)),
+            Some(("events", bytes)) => {
+                load_big_table(postgres.get_or_insert_with(start), "events", number(bytes));
+            }
+            None if argument == "postgres" => drop(postgres.get_or_insert_with(start)),
+            None if argument == "minio" => minio = Some(start_minio()),
+            None if argument == "weed" => weed = Some(start_weed()),
+            _ => return Err(std::io::Error::other(format!("unknown argument {argument}"))),
+        }
+    }
+    println!("ready");
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    drop((postgres, minio, weed));
+    Ok(())
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().expect("a number of bytes")
+}
+
+fn start() -> Postgres {
+    let postgres = Postgres::start();
+    for (name, value) in postgres.environment() {
+        println!("export {name}='{value}'");
+    }
+    println!("export POSTGRES_PID={}", postgres.pid());
+    postgres
+}
+
+fn start_minio() -> Minio {
+    let minio = Minio::start();
+    minio.create_bucket("platform-backups");
+    s3("MINIO", &minio.endpoint(), Minio::ACCESS_KEY, Minio::SECRET_KEY);
+    println!("export MINIO_PID={}", minio.pid());
+    minio
+}
+
+fn start_weed() -> Weed {
+    let weed = Weed::start();
+    weed.create_bucket("platform-backups");
+    s3("WEED", &weed.endpoint(), Weed::ACCESS_KEY, Weed::SECRET_KEY);
+    println!("export WEED_PID={}", weed.pids()[0]);
+    weed
+}
+
+fn s3(name: &str, endpoint: &str, access_key: &str, secret_key: &str) {
+    println!("export {name}_ENDPOINT={endpoint} {name}_ACCESS_KEY={access_key} {name}_SECRET_KEY={secret_key}");
+}

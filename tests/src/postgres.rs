@@ -1,0 +1,275 @@
+//! PostgreSQL 15 of Debian.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+use crate::free_port;
+use crate::watched_process::{Program, WatchedProcess};
+
+const BINARIES: &str = "/usr/lib/postgresql/15/bin";
+const SYSTEM_USER: &str = "postgres";
+
+/// What differs from an ordinary server.
+#[derive(Debug, Clone, Default)]
+pub struct PostgresOptions {
+    /// Survive a power cut of the machine. Off by default: the data lives as long as the test.
+    pub fsync: bool,
+    /// Further lines of `postgresql.conf`: name and value.
+    pub settings: Vec<(String, String)>,
+}
+
+/// A PostgreSQL of its own, with one superuser ([`Postgres::USER`]) who logs in by password (SCRAM) on TCP and on a unix
+/// socket. Its data is gone when it is dropped, or when the test process ends.
+///
+/// `initdb` refuses root: run by root, the server runs as the system user `postgres`.
+#[derive(Debug)]
+pub struct Postgres {
+    process: WatchedProcess,
+    folder: TempDir,
+    port: u16,
+}
+
+impl Postgres {
+    /// The superuser.
+    pub const USER: &str = "kernel";
+    /// Password of the superuser. It has characters that a URL and a password file must escape.
+    pub const PASSWORD: &str = r"pg:test\secret@1";
+    /// Where Debian keeps `pg_dump`, `pg_restore`, `psql` and the server.
+    pub const BINARIES: &str = BINARIES;
+
+    /// Starts one with [`PostgresOptions::default`].
+    ///
+    /// # Panics
+    /// If it cannot be started; the message holds the end of its log.
+    pub fn start() -> Self {
+        Self::start_with(&PostgresOptions::default())
+    }
+
+    /// Starts one and waits until it answers (two to three seconds).
+    ///
+    /// # Panics
+    /// If it cannot be started; the message holds the end of its log.
+    pub fn start_with(options: &PostgresOptions) -> Self {
+        let folder = TempDir::with_prefix("backup-postgres-").expect("a folder under $TMPDIR");
+        let port = free_port();
+        initialise(folder.path(), options, port);
+        let process = WatchedProcess::start(Program {
+            name: "postgres",
+            arguments: as_system_user(&format!("{BINARIES}/postgres"), &["-D", &data(folder.path())]),
+            environment: vec![],
+            folder: folder.path(),
+            // Fast shutdown: sessions are disconnected.
+            stop_signal: "INT",
+        });
+        let postgres = Self { process, folder, port };
+        postgres.wait_until_ready();
+        postgres
+    }
+
+    /// One for the whole test binary, for tests that use a database of their own and do not stop it.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Postgres> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    /// Port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Folder of the unix socket, as libpq's `host` or `PGHOST`.
+    pub fn socket_folder(&self) -> String {
+        socket(self.folder.path())
+    }
+
+    /// Process id of the postmaster.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// `postgres://…` of a database, with user and escaped password.
+    pub fn url(&self, database: &str) -> String {
+        let password: String = Self::PASSWORD.bytes().map(escape).collect();
+        format!(
+            "postgres://{}:{password}@127.0.0.1:{}/{database}",
+            Self::USER,
+            self.port
+        )
+    }
+
+    /// libpq's environment variables for this server: `PGHOST`, `PGPORT`, `PGUSER`, `PGPASSWORD`.
+    pub fn environment(&self) -> [(&'static str, String); 4] {
+        [
+            ("PGHOST", "127.0.0.1".to_owned()),
+            ("PGPORT", self.port.to_string()),
+            ("PGUSER", Self::USER.to_owned()),
+            ("PGPASSWORD", Self::PASSWORD.to_owned()),
+        ]
+    }
+
+    /// Runs a script through `psql` (its `\` commands work) and returns what it printed: unaligned, tuples only, fields
+    /// separated by `|`, without the last line end.
+    ///
+    /// # Panics
+    /// If a statement fails, with the server's message.
+    pub fn psql(&self, database: &str, script: &str) -> String {
+        let output = self.try_psql(database, script);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "psql on {database} failed: {errors}");
+        String::from_utf8_lossy(&output.stdout)
+            .trim_end_matches('\n')
+            .to_owned()
+    }
+
+    /// Like [`Postgres::psql`], for a script that may fail: returns exit status and both outputs.
+    ///
+    /// # Panics
+    /// If `psql` itself cannot be run.
+    pub fn try_psql(&self, database: &str, script: &str) -> Output {
+        let mut psql = Command::new(format!("{BINARIES}/psql"))
+            .args([
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-d",
+                database,
+                "-f",
+                "-",
+            ])
+            .envs(self.environment())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("psql is installed: run scripts/install.sh");
+        let mut stdin = psql.stdin.take().expect("stdin is piped");
+        std::thread::scope(|scope| {
+            // A script that fails early is not read to its end; the exit status tells.
+            scope.spawn(move || drop(stdin.write_all(script.as_bytes())));
+            psql.wait_with_output().expect("psql can be waited for")
+        })
+    }
+
+    /// Stops the server (fast shutdown, with a checkpoint) and keeps its data. Idempotent.
+    pub fn stop(&mut self) {
+        self.process.stop();
+    }
+
+    /// `kill -9` of all its processes at once, as in a power cut; the data stays. Idempotent.
+    pub fn kill(&mut self) {
+        self.process.end("KILL");
+    }
+
+    /// Starts it again on the same port and data.
+    ///
+    /// # Panics
+    /// If it is not ready within a minute.
+    pub fn start_again(&mut self) {
+        self.process.start_again();
+        self.wait_until_ready();
+    }
+
+    fn wait_until_ready(&self) {
+        self.process
+            .wait_until(|| self.try_psql("postgres", "SELECT 1").status.success());
+    }
+}
+
+fn escape(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() {
+        char::from(byte).to_string()
+    } else {
+        format!("%{byte:02X}")
+    }
+}
+
+fn data(folder: &Path) -> String {
+    folder.join("data").display().to_string()
+}
+
+fn socket(folder: &Path) -> String {
+    folder.join("socket").display().to_string()
+}
+
+/// `setpriv` changes the user and becomes the program: the process id that the watchdog knows is the server's.
+fn as_system_user(program: &str, arguments: &[&str]) -> Vec<String> {
+    let mut command = vec![];
+    if rustix::process::geteuid().is_root() {
+        let group = format!("--regid={SYSTEM_USER}");
+        command.extend(["setpriv", &format!("--reuid={SYSTEM_USER}"), &group, "--init-groups"].map(str::to_owned));
+    }
+    command.push(program.to_owned());
+    command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    command
+}
+
+fn initialise(folder: &Path, options: &PostgresOptions, port: u16) {
+    assert!(
+        Path::new(BINARIES).join("initdb").exists(),
+        "PostgreSQL 15 is missing: run scripts/install.sh"
+    );
+    make_folders(folder);
+    let password_file = folder.join("password");
+    std::fs::write(&password_file, Postgres::PASSWORD).expect("a password file");
+    let password = format!("--pwfile={}", password_file.display());
+    let data = data(folder);
+    let access = ["--no-sync", "-U", Postgres::USER, "-A", "scram-sha-256", &password];
+    let arguments = [&access[..], &["-E", "UTF8", "--locale=C.UTF-8", "-D", &data]].concat();
+    run(folder, &as_system_user(&format!("{BINARIES}/initdb"), &arguments));
+    std::fs::remove_file(&password_file).expect("the password file can be removed");
+    append_settings(folder, options, port);
+}
+
+/// The server's user must reach its own two folders, and sees nothing of the rest.
+fn make_folders(folder: &Path) {
+    run(folder, &["chmod", "0711", "."].map(str::to_owned));
+    for name in ["data", "socket"] {
+        let mut command = ["install", "-d", "-m", "0700"].map(str::to_owned).to_vec();
+        if rustix::process::geteuid().is_root() {
+            command.extend(["-o", SYSTEM_USER].map(str::to_owned));
+        }
+        command.push(name.to_owned());
+        run(folder, &command);
+    }
+}
+
+fn append_settings(folder: &Path, options: &PostgresOptions, port: u16) {
+    let mut lines = format!(
+        "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = '{}'\n",
+        socket(folder)
+    );
+    if !options.fsync {
+        lines.push_str("fsync = off\nfull_page_writes = off\nsynchronous_commit = off\n");
+    }
+    for (name, value) in &options.settings {
+        lines.push_str(&format!("{name} = '{}'\n", value.replace('\'', "''")));
+    }
+    let path = folder.join("data/postgresql.conf");
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(path)
+        .expect("postgresql.conf");
+    file.write_all(lines.as_bytes())
+        .expect("postgresql.conf can be written");
+}
+
+fn run(folder: &Path, command: &[String]) {
+    let output = Command::new(&command[0])
+        .args(&command[1..])
+        .current_dir(folder)
+        .output();
+    let output = output.unwrap_or_else(|error| panic!("cannot run {}: {error}", command.join(" ")));
+    assert!(
+        output.status.success(),
+        "{} failed: {}",
+        command.join(" "),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

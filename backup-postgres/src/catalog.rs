@@ -24,7 +24,12 @@ pub async fn all_databases(session: &Session) -> Result<Vec<String>> {
 pub async fn missing_databases(session: &Session, databases: &[String]) -> Result<Vec<String>> {
     let sql = "SELECT wanted FROM unnest($1::text[]) WITH ORDINALITY AS w(wanted, place) \
         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = wanted) ORDER BY place";
-    session.rows(sql, &[&databases]).await?.iter().map(|row| get(row, 0)).collect()
+    session
+        .rows(sql, &[&databases])
+        .await?
+        .iter()
+        .map(|row| get(row, 0))
+        .collect()
 }
 
 /// Tables (partitioned and foreign ones too) of the session's database that belong to users and not to an extension.

@@ -82,19 +82,32 @@ impl ClientTools {
 }
 
 fn not_found(at_least: u32, seen: &[String]) -> Error {
-    let package = if at_least == 0 { "postgresql-client".to_owned() } else { format!("postgresql-client-{at_least}") };
+    let package = if at_least == 0 {
+        "postgresql-client".to_owned()
+    } else {
+        format!("postgresql-client-{at_least}")
+    };
     let message = if seen.is_empty() {
         "no pg_dump was found".to_owned()
     } else {
-        format!("no pg_dump of version {at_least} or newer was found, only {}", seen.join(", "))
+        format!(
+            "no pg_dump of version {at_least} or newer was found, only {}",
+            seen.join(", ")
+        )
     };
-    Error::new(ErrorKind::Config, message)
-        .hint(format!("install the package {package}, or name the folder that has the programs"))
+    Error::new(ErrorKind::Config, message).hint(format!(
+        "install the package {package}, or name the folder that has the programs"
+    ))
 }
 
 fn candidates(locations: &ToolLocations) -> Result<Vec<PathBuf>> {
     if let Some(folder) = &locations.folder {
-        return Ok(folder.join("pg_dump").exists().then(|| folder.clone()).into_iter().collect());
+        return Ok(folder
+            .join("pg_dump")
+            .exists()
+            .then(|| folder.clone())
+            .into_iter()
+            .collect());
     }
     let mut found: Vec<PathBuf> = locations
         .path
@@ -131,7 +144,11 @@ fn packaged(root: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn unreadable(folder: &Path, error: io::Error) -> Error {
-    Error::new(ErrorKind::Config, format!("the folder {} cannot be read", folder.display())).because(error)
+    Error::new(
+        ErrorKind::Config,
+        format!("the folder {} cannot be read", folder.display()),
+    )
+    .because(error)
 }
 
 async fn version_of(program: &Path) -> Result<ToolVersion> {
@@ -146,10 +163,19 @@ async fn version_of(program: &Path) -> Result<ToolVersion> {
         .take(4096)
         .read_to_string(&mut text)
         .await
-        .map_err(|error| Error::new(ErrorKind::Config, format!("{} does not say its version", program.display())).because(error))?;
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::Config,
+                format!("{} does not say its version", program.display()),
+            )
+            .because(error)
+        })?;
     process.wait().await?.vouch()?;
     parse_version(&text).ok_or_else(|| {
-        Error::new(ErrorKind::Config, format!("{} does not say its version", program.display()))
+        Error::new(
+            ErrorKind::Config,
+            format!("{} does not say its version", program.display()),
+        )
     })
 }
 
@@ -177,18 +203,30 @@ mod tests {
     async fn programs_older_than_the_server_are_refused_with_what_to_install() {
         let folder = tempfile::tempdir().unwrap();
         fake(folder.path(), "14.9 (Debian 14.9-1)");
-        let locations = ToolLocations { folder: Some(folder.path().into()), path: None };
+        let locations = ToolLocations {
+            folder: Some(folder.path().into()),
+            path: None,
+        };
         let error = ClientTools::find(&locations, 15).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.hints()[0].contains("postgresql-client-15"), "{error:?}");
         let tools = ClientTools::find(&locations, 14).await.unwrap();
-        assert_eq!(tools.version(), &ToolVersion { major: 14, text: "14.9 (Debian 14.9-1)".into() });
+        assert_eq!(
+            tools.version(),
+            &ToolVersion {
+                major: 14,
+                text: "14.9 (Debian 14.9-1)".into()
+            }
+        );
     }
 
     #[tokio::test]
     async fn a_folder_without_programs_is_an_error_even_if_others_have_them() {
         let folder = tempfile::tempdir().unwrap();
-        let locations = ToolLocations { folder: Some(folder.path().into()), path: None };
+        let locations = ToolLocations {
+            folder: Some(folder.path().into()),
+            path: None,
+        };
         assert!(ClientTools::find(&locations, 0).await.is_err());
     }
 
@@ -200,7 +238,10 @@ mod tests {
         }
         std::fs::create_dir(root.path().join("common")).unwrap();
         let found = packaged(root.path()).unwrap();
-        let names: Vec<_> = found.iter().map(|path| path.strip_prefix(root.path()).unwrap().to_str().unwrap()).collect();
+        let names: Vec<_> = found
+            .iter()
+            .map(|path| path.strip_prefix(root.path()).unwrap().to_str().unwrap())
+            .collect();
         assert_eq!(names, ["9/bin", "15/bin", "17/bin"]);
         assert!(packaged(&root.path().join("none")).unwrap().is_empty());
     }

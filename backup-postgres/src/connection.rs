@@ -3,12 +3,7 @@
 use crate::{ServerSettings, SslMode, tls};
 use backup_core::{Error, ErrorKind, Result};
 use std::{fmt, time::Duration};
-use tokio_postgres::{
-    Client, Config, NoTls, Row,
-    config::SslMode as WireMode,
-    error::SqlState,
-    types::ToSql,
-};
+use tokio_postgres::{Client, Config, NoTls, Row, config::SslMode as WireMode, error::SqlState, types::ToSql};
 use tokio_util::task::AbortOnDropHandle;
 
 /// The version of a server, as its `server_version_num`: 150018 is 15.18.
@@ -62,7 +57,9 @@ impl Session {
             subject,
             _connection: connection,
         };
-        let row = session.one("SELECT current_setting('server_version_num')::int4", &[]).await?;
+        let row = session
+            .one("SELECT current_setting('server_version_num')::int4", &[])
+            .await?;
         let number: i32 = get(&row, 0)?;
         session.version = ServerVersion(number.unsigned_abs());
         Ok(session)
@@ -75,11 +72,17 @@ impl Session {
     }
 
     pub(crate) async fn rows(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
-        self.client.query(sql, parameters).await.map_err(|error| self.failed(error))
+        self.client
+            .query(sql, parameters)
+            .await
+            .map_err(|error| self.failed(error))
     }
 
     pub(crate) async fn one(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row> {
-        self.client.query_one(sql, parameters).await.map_err(|error| self.failed(error))
+        self.client
+            .query_one(sql, parameters)
+            .await
+            .map_err(|error| self.failed(error))
     }
 
     /// Runs statements that return nothing; several of them are one transaction.
@@ -88,14 +91,19 @@ impl Session {
     }
 
     fn failed(&self, error: tokio_postgres::Error) -> Error {
-        Error::new(ErrorKind::SourceFailed, format!("a statement failed on {}", self.subject)).because(readable(error))
+        Error::new(
+            ErrorKind::SourceFailed,
+            format!("a statement failed on {}", self.subject),
+        )
+        .because(readable(error))
     }
 }
 
 /// One column of a row.
 pub(crate) fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, column: usize) -> Result<T> {
-    row.try_get(column)
-        .map_err(|error| Error::new(ErrorKind::SourceFailed, "the server answered what was not asked for").because(error))
+    row.try_get(column).map_err(|error| {
+        Error::new(ErrorKind::SourceFailed, "the server answered what was not asked for").because(error)
+    })
 }
 
 /// A name as SQL has it.
@@ -121,9 +129,9 @@ async fn attempt(settings: &ServerSettings, database: &str) -> Result<Connected,
         SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => (WireMode::Require, None),
     };
     match (login(settings, database, first).await, second) {
-        (Err(Failure::Server(error)), Some(second)) if worth_another_way(&error) => {
-            login(settings, database, second).await.map_err(|_| Failure::Server(error))
-        }
+        (Err(Failure::Server(error)), Some(second)) if worth_another_way(&error) => login(settings, database, second)
+            .await
+            .map_err(|_| Failure::Server(error)),
         (result, _) => result,
     }
 }
@@ -179,9 +187,11 @@ fn unreachable(subject: &str, deadline: Duration) -> Error {
 
 fn connect_error(subject: &str, error: tokio_postgres::Error) -> Error {
     let (kind, message, hint) = match error.code() {
-        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => {
-            (ErrorKind::NotFound, "there is no such database", "`check` lists those that are missing")
-        }
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => (
+            ErrorKind::NotFound,
+            "there is no such database",
+            "`check` lists those that are missing",
+        ),
         Some(code) if is_login(code) => (
             ErrorKind::SourceFailed,
             "the server refused this role",
@@ -192,7 +202,11 @@ fn connect_error(subject: &str, error: tokio_postgres::Error) -> Error {
             "the server takes no sessions now",
             "it is starting, stopping or recovering: try again later",
         ),
-        Some(_) => (ErrorKind::SourceFailed, "the server refused the session", "its own message says why"),
+        Some(_) => (
+            ErrorKind::SourceFailed,
+            "the server refused the session",
+            "its own message says why",
+        ),
         None if no_password(&error) => (
             ErrorKind::SourceFailed,
             "the server asks for a password, and none is given",
@@ -209,7 +223,9 @@ fn connect_error(subject: &str, error: tokio_postgres::Error) -> Error {
             "check host and port, and that the server runs",
         ),
     };
-    Error::new(kind, format!("{subject}: {message}")).because(readable(error)).hint(hint)
+    Error::new(kind, format!("{subject}: {message}"))
+        .because(readable(error))
+        .hint(hint)
 }
 
 /// Class 28: invalid authorization.
@@ -240,5 +256,7 @@ fn readable(error: tokio_postgres::Error) -> backup_core::error::BoxError {
     if error.as_db_error().is_none() {
         return Box::new(error);
     }
-    error.into_source().unwrap_or_else(|| "the server gave no reason".into())
+    error
+        .into_source()
+        .unwrap_or_else(|| "the server gave no reason".into())
 }

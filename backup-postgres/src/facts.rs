@@ -94,7 +94,10 @@ pub struct DatabaseFacts {
 /// `SourceFailed`.
 pub async fn database_facts(session: &Session) -> Result<DatabaseFacts> {
     let row = session
-        .one("SELECT pg_catalog.pg_database_size(current_database()), current_database()", &[])
+        .one(
+            "SELECT pg_catalog.pg_database_size(current_database()), current_database()",
+            &[],
+        )
         .await?;
     let mut findings = Vec::new();
     let schema_version = match schema_version(session).await {

@@ -3,12 +3,7 @@
 use crate::Secret;
 use backup_core::{Error, ErrorKind, Result};
 use rustix::fs::{MemfdFlags, Mode, SealFlags};
-use std::{
-    fs::File,
-    io::Write,
-    os::fd::OwnedFd,
-    process::Stdio,
-};
+use std::{fs::File, io::Write, os::fd::OwnedFd, process::Stdio};
 use zeroize::Zeroizing;
 
 /// The stream of a child that it does not use for data, and that carries its passfile instead.
@@ -70,10 +65,15 @@ fn memory_file(content: &str) -> Result<OwnedFd> {
         rustix::fs::fchmod(&fd, Mode::RUSR | Mode::WUSR)?;
         let mut file = File::from(fd);
         file.write_all(content.as_bytes())?;
-        rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+        rustix::fs::fcntl_add_seals(
+            &file,
+            SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
+        )?;
         Ok(file.into())
     };
-    make().map_err(|error| Error::new(ErrorKind::Internal, "no memory for the passfile of a client program").because(error))
+    make().map_err(|error| {
+        Error::new(ErrorKind::Internal, "no memory for the passfile of a client program").because(error)
+    })
 }
 
 #[cfg(test)]

@@ -56,8 +56,11 @@ impl FromStr for SslMode {
             Self::VerifyFull,
         ];
         modes.into_iter().find(|mode| mode.as_str() == text).ok_or_else(|| {
-            Error::new(ErrorKind::Config, format!("'{}' is not an sslmode", text.escape_debug()))
-                .hint("use disable, allow, prefer, require, verify-ca or verify-full")
+            Error::new(
+                ErrorKind::Config,
+                format!("'{}' is not an sslmode", text.escape_debug()),
+            )
+            .hint("use disable, allow, prefer, require, verify-ca or verify-full")
         })
     }
 }

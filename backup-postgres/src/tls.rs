@@ -54,7 +54,10 @@ fn check(settings: &ServerSettings, provider: &Arc<CryptoProvider>) -> Result<Ch
         (SslMode::VerifyCa | SslMode::Require, Some(root)) => Ok(Check::Chain(chain_verifier(root, provider)?)),
         (SslMode::VerifyCa | SslMode::VerifyFull, None) => Err(Error::new(
             ErrorKind::Config,
-            format!("sslmode {} needs root certificates, and none are named", settings.sslmode),
+            format!(
+                "sslmode {} needs root certificates, and none are named",
+                settings.sslmode
+            ),
         )
         .hint("name a file of root certificates with sslrootcert, or the word `system` for those of this machine")),
         _ => Ok(Check::Nothing),
@@ -62,14 +65,22 @@ fn check(settings: &ServerSettings, provider: &Arc<CryptoProvider>) -> Result<Ch
 }
 
 fn chain_verifier(root: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
-    let roots = if root == Path::new("system") { system_roots()? } else { file_roots(root)? };
+    let roots = if root == Path::new("system") {
+        system_roots()?
+    } else {
+        file_roots(root)?
+    };
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
         .build()
         .map_err(|error| unusable(root, error))
 }
 
 fn unusable(root: &Path, error: impl Into<backup_core::error::BoxError>) -> Error {
-    Error::new(ErrorKind::Config, format!("the root certificates '{}' cannot be used", root.display())).because(error)
+    Error::new(
+        ErrorKind::Config,
+        format!("the root certificates '{}' cannot be used", root.display()),
+    )
+    .because(error)
 }
 
 fn file_roots(file: &Path) -> Result<RootCertStore> {
@@ -123,7 +134,12 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -132,7 +148,12 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signed,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -28,7 +28,11 @@ struct State {
 impl VouchedStream {
     pub(crate) fn of(mut process: ClientProcess) -> Result<Self> {
         let stdout = process.take_stdout()?;
-        let state = State { process, stdout, ended: false };
+        let state = State {
+            process,
+            stdout,
+            ended: false,
+        };
         Ok(Self(stream::try_unfold(state, next_piece).boxed()))
     }
 
@@ -76,7 +80,10 @@ mod tests {
     use std::{path::Path, process::Stdio};
 
     fn run(script: &str) -> VouchedStream {
-        let streams = Streams { stdin: Stdio::null(), stdout: Stdio::piped() };
+        let streams = Streams {
+            stdin: Stdio::null(),
+            stdout: Stdio::piped(),
+        };
         VouchedStream::of(ClientProcess::spawn(Path::new("/bin/sh"), &["-c", script], streams).unwrap()).unwrap()
     }
 
@@ -89,7 +96,12 @@ mod tests {
 
     #[tokio::test]
     async fn output_of_a_program_that_fails_ends_with_an_error() {
-        for script in ["head -c 262144 /dev/zero; exit 1", "echo x; kill -9 $$", "exit 7", "head -c 300000 /dev/zero; exit 1"] {
+        for script in [
+            "head -c 262144 /dev/zero; exit 1",
+            "echo x; kill -9 $$",
+            "exit 7",
+            "head -c 300000 /dev/zero; exit 1",
+        ] {
             let items: Vec<_> = run(script).collect().await;
             assert!(items.last().unwrap().is_err(), "{script}");
             assert_eq!(items.iter().filter(|item| item.is_err()).count(), 1, "{script}");

@@ -82,7 +82,11 @@ impl BlockWalk {
             if input.is_empty() {
                 return Ok(None);
             }
-            let shape = if matches!(self.state, State::Type) { Shape::Byte } else { Shape::Int };
+            let shape = if matches!(self.state, State::Type) {
+                Shape::Byte
+            } else {
+                Shape::Int
+            };
             let Some(value) = self.fields.read(shape, input, budget)? else {
                 return Ok(None);
             };
@@ -113,7 +117,11 @@ impl BlockWalk {
         let Some(expected) = self.expected.next() else {
             return Err(Flaw("there are bytes after its last data block"));
         };
-        let wanted = if expected.data.is_some() { TABLE_BLOCK } else { LARGE_OBJECTS_BLOCK };
+        let wanted = if expected.data.is_some() {
+            TABLE_BLOCK
+        } else {
+            LARGE_OBJECTS_BLOCK
+        };
         if kind != wanted {
             return Err(Flaw("a data block is not of the kind that its table of contents names"));
         }
@@ -128,7 +136,11 @@ impl BlockWalk {
         let Some(current) = self.current.filter(|current| current.dump_id == id) else {
             return Err(Flaw("its data blocks are not in the order of its table of contents"));
         };
-        self.state = if current.data.is_some() { State::ChunkLength } else { State::LargeObject };
+        self.state = if current.data.is_some() {
+            State::ChunkLength
+        } else {
+            State::LargeObject
+        };
         Ok(())
     }
 

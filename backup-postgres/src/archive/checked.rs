@@ -81,7 +81,9 @@ impl Stream for Checked {
 
 impl std::fmt::Debug for Checked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Checked").field("walk", &self.walk).finish_non_exhaustive()
+        f.debug_struct("Checked")
+            .field("walk", &self.walk)
+            .finish_non_exhaustive()
     }
 }
 

@@ -26,7 +26,10 @@ pub struct GlobalsDump {
 /// As [`super::dump_stream`].
 pub fn globals_stream(settings: &ServerSettings, tools: &ClientTools, server: &ServerFacts) -> Result<GlobalsDump> {
     let carrier = settings.password().map(|_| Carrier::Stdin.path());
-    let target = format!("--dbname={}", settings.conninfo(&settings.maintenance_database, carrier));
+    let target = format!(
+        "--dbname={}",
+        settings.conninfo(&settings.maintenance_database, carrier)
+    );
     let first = format!("--database={}", settings.maintenance_database);
     let mut arguments = vec!["--globals-only", "--no-password", &target, &first];
     if !server.reads_role_passwords {

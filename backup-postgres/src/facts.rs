@@ -24,7 +24,8 @@ pub struct ServerFacts {
     pub superuser: bool,
     /// Whether this role may read the password hashes of roles.
     pub reads_role_passwords: bool,
-    /// Locks that all transactions together may hold: `max_locks_per_transaction * (max_connections + max_prepared_transactions)`.
+    /// Locks that all transactions together may hold for certain: `max_locks_per_transaction` for each process that may have one and each prepared
+    /// transaction. The server has some unused shared memory more for them.
     pub lock_capacity: u64,
     /// `max_locks_per_transaction`.
     pub locks_per_transaction: u64,
@@ -35,7 +36,8 @@ const SERVER: &str = "SELECT current_setting('server_version'), pg_catalog.pg_is
     has_table_privilege('pg_catalog.pg_authid', 'SELECT'), \
     has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE'), \
     current_setting('max_locks_per_transaction')::int8, \
-    current_setting('max_connections')::int8 + current_setting('max_prepared_transactions')::int8";
+    (SELECT sum(setting::int8)::int8 + 1 FROM pg_catalog.pg_settings WHERE name IN ('max_connections', 'max_prepared_transactions', \
+        'autovacuum_max_workers', 'max_worker_processes', 'max_wal_senders'))";
 
 /// Asks a server about itself.
 ///

@@ -7,9 +7,11 @@ use rustls::{
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
     },
     crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    server::ParsedCertificate,
 };
 use std::{path::Path, sync::Arc};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -28,6 +30,9 @@ enum Check {
 #[derive(Debug)]
 struct Verifier {
     check: Check,
+    /// Root certificates that may be the server's own: the self-signed one of PostgreSQL's manual names itself as an authority, which rustls
+    /// refuses in a server's certificate and OpenSSL does not.
+    own: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -36,6 +41,7 @@ pub(crate) fn connector(settings: &ServerSettings) -> Result<MakeRustlsConnect> 
     let provider = Arc::new(aws_lc_rs::default_provider());
     let verifier = Verifier {
         check: check(settings, &provider)?,
+        own: settings.sslrootcert.as_deref().map_or(Ok(Vec::new()), certificates)?,
         provider: Arc::clone(&provider),
     };
     let config = ClientConfig::builder_with_provider(provider)
@@ -85,12 +91,20 @@ fn unusable(root: &Path, error: impl Into<backup_core::error::BoxError>) -> Erro
 
 fn file_roots(file: &Path) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(file).map_err(|error| unusable(file, error))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| unusable(file, error))?;
+    for certificate in certificates(file)? {
         roots.add(certificate).map_err(|error| unusable(file, error))?;
     }
     Ok(roots)
+}
+
+/// Those of the file; none for the word `system`.
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    if file == Path::new("system") {
+        return Ok(Vec::new());
+    }
+    CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .map_err(|error| unusable(file, error))
 }
 
 fn system_roots() -> Result<RootCertStore> {
@@ -101,6 +115,20 @@ fn system_roots() -> Result<RootCertStore> {
             .hint("install the package ca-certificates, or name a file with sslrootcert"));
     }
     Ok(roots)
+}
+
+impl Verifier {
+    /// A certificate that was named itself needs no chain. Its dates are not looked at here; the client programs do.
+    fn own_certificate(
+        &self,
+        certificate: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if matches!(self.check, Check::Full(_)) {
+            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -115,6 +143,9 @@ impl ServerCertVerifier for Verifier {
         let (Check::Chain(inner) | Check::Full(inner)) = &self.check else {
             return Ok(ServerCertVerified::assertion());
         };
+        if self.own.iter().any(|own| own == end_entity) {
+            return self.own_certificate(end_entity, name);
+        }
         let result = inner.verify_server_cert(end_entity, intermediates, name, ocsp, now);
         // The name is looked at last: this error says that the chain is good.
         match (&self.check, result) {

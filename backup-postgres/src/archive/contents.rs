@@ -1,0 +1,121 @@
+//! What an archive says about itself.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+/// How the data blocks of an archive are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DumpCompression {
+    /// Not at all (`--compress=0`).
+    None,
+    /// By `pg_dump`, in any way.
+    Some,
+}
+
+/// The header of an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchiveHeader {
+    /// Version of the format: major, minor, revision.
+    pub version: (u8, u8, u8),
+    /// How the data is compressed.
+    pub compression: DumpCompression,
+    /// The database that was dumped.
+    pub database: String,
+    /// Version of the server, as `15.18 (Debian 15.18-0+deb12u1)`.
+    pub server_version: String,
+    /// Version of the `pg_dump` that wrote it.
+    pub dump_version: String,
+    /// Entries of the table of contents.
+    pub entries: u64,
+}
+
+/// A name in a schema.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QualifiedName {
+    /// The schema.
+    pub schema: String,
+    /// The name in it.
+    pub name: String,
+}
+
+impl fmt::Display for QualifiedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.schema, self.name)
+    }
+}
+
+/// The data of one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableData {
+    /// The table.
+    pub table: QualifiedName,
+    /// Its rows, once its block went by; `None` where they cannot be counted (compressed by `pg_dump`, or dumped as INSERT statements).
+    pub rows: Option<u64>,
+}
+
+/// What is known about the database itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DatabaseEntry {
+    /// The statement that creates it.
+    pub create: String,
+    /// The role that owns it.
+    pub owner: String,
+    /// Statements that set its properties (`ALTER DATABASE … SET …`) and privileges (`GRANT … ON DATABASE …`).
+    pub properties: Vec<String>,
+}
+
+/// The table of contents of an archive, and what its blocks held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// The header.
+    pub header: ArchiveHeader,
+    /// Tables (partitioned and foreign ones too) that a restore creates.
+    pub tables: Vec<QualifiedName>,
+    /// Blocks of table data, in the order of the archive.
+    pub data: Vec<TableData>,
+    /// How many entries there are of each kind, as `TABLE`, `INDEX`, `FK CONSTRAINT`.
+    pub kinds: BTreeMap<String, u64>,
+    /// Roles that own something in it; a restore needs them.
+    pub owners: BTreeSet<String>,
+    /// The database itself; absent in a dump of selected tables.
+    pub database: Option<DatabaseEntry>,
+}
+
+impl Contents {
+    pub(super) fn new(header: ArchiveHeader) -> Self {
+        Self {
+            header,
+            tables: Vec::new(),
+            data: Vec::new(),
+            kinds: BTreeMap::new(),
+            owners: BTreeSet::new(),
+            database: None,
+        }
+    }
+
+    /// Entries of kind `kind`.
+    #[must_use]
+    pub fn count(&self, kind: &str) -> u64 {
+        self.kinds.get(kind).copied().unwrap_or(0)
+    }
+
+    /// Major version of the `pg_dump` that wrote it; `pg_restore` must not be older.
+    #[must_use]
+    pub fn dump_major(&self) -> Option<u32> {
+        let digits: String = self
+            .header
+            .dump_version
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
+        digits.parse().ok()
+    }
+
+    /// Rows of all tables together; `None` if any could not be counted.
+    #[must_use]
+    pub fn rows(&self) -> Option<u64> {
+        self.data.iter().map(|data| data.rows).sum()
+    }
+}

@@ -1,0 +1,77 @@
+//! The databases and what the role may read in them.
+
+use super::server::{finding, of_error};
+use crate::{ServerSettings, Session, catalog::missing_databases, connection::get};
+use backup_core::{
+    Result,
+    event::{Finding, Severity},
+};
+
+/// How many names of unreadable tables a finding lists.
+const NAMED: usize = 5;
+
+/// Tables and sequences that `pg_dump` reads and this role may not: without SELECT or USAGE, or filtered by a row security policy (`pg_dump` refuses those).
+const UNREADABLE: &str = "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+    WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't' \
+    AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' \
+    AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid)) \
+    ORDER BY 1";
+
+/// Looks whether each of `databases` is there and can be dumped by this role. One session at a time.
+///
+/// # Errors
+/// `SourceFailed` if `session`, to the maintenance database, fails; what is wrong with a database is a finding.
+pub async fn check_databases(
+    settings: &ServerSettings,
+    session: &Session,
+    databases: &[String],
+) -> Result<Vec<Finding>> {
+    let missing = missing_databases(session, databases).await?;
+    let mut findings = Vec::new();
+    for database in databases {
+        if missing.contains(database) {
+            findings.push(finding(
+                Severity::Error,
+                database,
+                "the server has no such database".into(),
+                Some("create it, or name the databases to back up with --database".into()),
+            ));
+            continue;
+        }
+        match unreadable(settings, database).await {
+            Ok(None) => {}
+            Ok(Some(found)) => findings.push(found),
+            Err(error) => findings.push(of_error(database, &error)),
+        }
+    }
+    Ok(findings)
+}
+
+async fn unreadable(settings: &ServerSettings, database: &str) -> Result<Option<Finding>> {
+    let session = Session::connect(settings, database).await?;
+    let rows = session.rows(UNREADABLE, &[]).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let names = rows
+        .iter()
+        .take(NAMED)
+        .map(|row| get(row, 0))
+        .collect::<Result<Vec<String>>>()?;
+    let more = if rows.len() > NAMED { ", …" } else { "" };
+    Ok(Some(finding(
+        Severity::Error,
+        database,
+        format!(
+            "{} may not read {} tables or sequences: {}{more}",
+            settings.user,
+            rows.len(),
+            names.join(", ")
+        ),
+        Some(format!(
+            "GRANT pg_read_all_data TO {0}; under row security also ALTER ROLE {0} BYPASSRLS",
+            settings.user
+        )),
+    )))
+}

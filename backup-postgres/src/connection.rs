@@ -1,0 +1,262 @@
+//! An SQL session, with errors that say whether the server was reached.
+
+use crate::{ServerSettings, SslMode, tls};
+use backup_core::{Error, ErrorKind, Result};
+use std::{fmt, time::Duration};
+use tokio_postgres::{Client, Config, NoTls, Row, config::SslMode as WireMode, error::SqlState, types::ToSql};
+use tokio_util::task::AbortOnDropHandle;
+
+/// The version of a server, as its `server_version_num`: 150018 is 15.18.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServerVersion(pub u32);
+
+impl ServerVersion {
+    /// Major version, as 15.
+    #[must_use]
+    pub fn major(self) -> u32 {
+        self.0 / 10_000
+    }
+}
+
+impl fmt::Display for ServerVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0 / 10_000, self.0 % 10_000)
+    }
+}
+
+/// A session in one database. Dropping it ends it.
+#[derive(Debug)]
+pub struct Session {
+    client: Client,
+    version: ServerVersion,
+    subject: String,
+    _connection: AbortOnDropHandle<()>,
+}
+
+impl Session {
+    /// Logs in to `database`.
+    ///
+    /// # Errors
+    /// `SourceUnreachable` if the server does not answer before the deadline, or not as a server that takes sessions; `SourceFailed` if it refuses
+    /// this role; `NotFound` if it has no such database; `Config` if the TLS settings are wrong.
+    pub async fn connect(settings: &ServerSettings, database: &str) -> Result<Self> {
+        let deadline = settings.connect_timeout;
+        let subject = format!("{}/{database}", settings.address());
+        match tokio::time::timeout(deadline, attempt(settings, database)).await {
+            Ok(Ok((client, connection))) => Self::greet(client, connection, subject).await,
+            Ok(Err(Failure::Settings(error))) => Err(error),
+            Ok(Err(Failure::Server(error))) => Err(connect_error(&subject, error)),
+            Err(_) => Err(unreachable(&subject, deadline)),
+        }
+    }
+
+    async fn greet(client: Client, connection: AbortOnDropHandle<()>, subject: String) -> Result<Self> {
+        let mut session = Self {
+            client,
+            version: ServerVersion(0),
+            subject,
+            _connection: connection,
+        };
+        let row = session
+            .one("SELECT current_setting('server_version_num')::int4", &[])
+            .await?;
+        let number: i32 = get(&row, 0)?;
+        session.version = ServerVersion(number.unsigned_abs());
+        Ok(session)
+    }
+
+    /// The server's version.
+    #[must_use]
+    pub fn version(&self) -> ServerVersion {
+        self.version
+    }
+
+    pub(crate) async fn rows(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+        self.client
+            .query(sql, parameters)
+            .await
+            .map_err(|error| self.failed(error))
+    }
+
+    pub(crate) async fn one(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row> {
+        self.client
+            .query_one(sql, parameters)
+            .await
+            .map_err(|error| self.failed(error))
+    }
+
+    /// Runs statements that return nothing; several of them are one transaction.
+    pub(crate) async fn execute(&self, sql: &str) -> Result<()> {
+        self.client.batch_execute(sql).await.map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: tokio_postgres::Error) -> Error {
+        Error::new(
+            ErrorKind::SourceFailed,
+            format!("a statement failed on {}", self.subject),
+        )
+        .because(readable(error))
+    }
+}
+
+/// One column of a row.
+pub(crate) fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, column: usize) -> Result<T> {
+    row.try_get(column).map_err(|error| {
+        Error::new(ErrorKind::SourceFailed, "the server answered what was not asked for").because(error)
+    })
+}
+
+/// A name as SQL has it.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+enum Failure {
+    Settings(Error),
+    Server(tokio_postgres::Error),
+}
+
+type Connected = (Client, AbortOnDropHandle<()>);
+
+/// libpq tries a second time without TLS under `prefer`, and with TLS under `allow`, if the server refuses the first.
+async fn attempt(settings: &ServerSettings, database: &str) -> Result<Connected, Failure> {
+    let socket = settings.host.starts_with('/');
+    let (first, second) = match settings.sslmode {
+        _ if socket => (WireMode::Disable, None),
+        SslMode::Disable => (WireMode::Disable, None),
+        SslMode::Allow => (WireMode::Disable, Some(WireMode::Require)),
+        SslMode::Prefer => (WireMode::Prefer, Some(WireMode::Disable)),
+        SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => (WireMode::Require, None),
+    };
+    match (login(settings, database, first).await, second) {
+        (Err(Failure::Server(error)), Some(second)) if worth_another_way(&error) => login(settings, database, second)
+            .await
+            .map_err(|_| Failure::Server(error)),
+        (result, _) => result,
+    }
+}
+
+fn worth_another_way(error: &tokio_postgres::Error) -> bool {
+    tls_failed(error) || error.code().is_some_and(is_login)
+}
+
+async fn login(settings: &ServerSettings, database: &str, mode: WireMode) -> Result<Connected, Failure> {
+    let mut config = Config::new();
+    config
+        .host(&settings.host)
+        .port(settings.port)
+        .user(&settings.user)
+        .dbname(database)
+        .ssl_mode(mode)
+        .application_name("platform-backup")
+        .keepalives_idle(Duration::from_secs(30));
+    if let Some(password) = settings.password() {
+        config.password(password.expose());
+    }
+    if let Some(options) = &settings.options {
+        config.options(options);
+    }
+    if mode == WireMode::Disable {
+        let (client, connection) = config.connect(NoTls).await.map_err(Failure::Server)?;
+        return Ok((client, drive(connection)));
+    }
+    let tls = tls::connector(settings).map_err(Failure::Settings)?;
+    let (client, connection) = config.connect(tls).await.map_err(Failure::Server)?;
+    Ok((client, drive(connection)))
+}
+
+/// The connection's own task: it ends with the session, and its error reaches whoever waits for a statement.
+fn drive<F>(connection: F) -> AbortOnDropHandle<()>
+where
+    F: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+{
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a session ended");
+        }
+    }))
+}
+
+fn unreachable(subject: &str, deadline: Duration) -> Error {
+    Error::new(
+        ErrorKind::SourceUnreachable,
+        format!("{subject} did not answer within {} seconds", deadline.as_secs()),
+    )
+    .hint("check host and port, and that this machine may reach them")
+}
+
+fn connect_error(subject: &str, error: tokio_postgres::Error) -> Error {
+    let (kind, message, hint) = match error.code() {
+        Some(code) if *code == SqlState::INVALID_CATALOG_NAME => (
+            ErrorKind::NotFound,
+            "there is no such database",
+            "`check` lists those that are missing",
+        ),
+        Some(code) if is_login(code) => (
+            ErrorKind::SourceFailed,
+            "the server refused this role",
+            "check user and password (POSTGRES_PASSWORD), and the server's pg_hba.conf",
+        ),
+        Some(code) if not_open(code) => (
+            ErrorKind::SourceUnreachable,
+            "the server takes no sessions now",
+            "it is starting, stopping or recovering: try again later",
+        ),
+        Some(_) => (
+            ErrorKind::SourceFailed,
+            "the server refused the session",
+            "its own message says why",
+        ),
+        None if no_password(&error) => (
+            ErrorKind::SourceFailed,
+            "the server asks for a password, and none is given",
+            "set POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE",
+        ),
+        None if tls_failed(&error) => (
+            ErrorKind::SourceFailed,
+            "TLS with the server failed",
+            "check sslmode and sslrootcert; the certificate must name the host under verify-full",
+        ),
+        None => (
+            ErrorKind::SourceUnreachable,
+            "the server cannot be reached",
+            "check host and port, and that the server runs",
+        ),
+    };
+    Error::new(kind, format!("{subject}: {message}"))
+        .because(readable(error))
+        .hint(hint)
+}
+
+/// Class 28: invalid authorization.
+fn is_login(code: &SqlState) -> bool {
+    code.code().starts_with("28")
+}
+
+fn not_open(code: &SqlState) -> bool {
+    [
+        SqlState::CANNOT_CONNECT_NOW,
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+    ]
+    .contains(code)
+}
+
+/// `tokio_postgres` tells the kinds of its own errors apart by their texts only.
+fn no_password(error: &tokio_postgres::Error) -> bool {
+    error.to_string() == "invalid configuration"
+}
+
+fn tls_failed(error: &tokio_postgres::Error) -> bool {
+    error.to_string() == "error performing TLS handshake"
+}
+
+/// `tokio_postgres` shows "db error" and hides the server's sentence in its cause.
+fn readable(error: tokio_postgres::Error) -> backup_core::error::BoxError {
+    if error.as_db_error().is_none() {
+        return Box::new(error);
+    }
+    error
+        .into_source()
+        .unwrap_or_else(|| "the server gave no reason".into())
+}

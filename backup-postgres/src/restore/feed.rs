@@ -1,0 +1,113 @@
+//! Feeds a dump to `pg_restore` so that only a complete one can be committed.
+
+use super::RestoreTarget;
+use crate::{
+    archive::{Checked, Limits, Walked, checked},
+    client_process::{ClientProcess, Streams},
+    passfile::{self, Carrier},
+};
+use backup_core::{Error, ErrorKind, Result};
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use std::{io, process::Stdio};
+use tokio::{io::AsyncWriteExt, process::ChildStdin};
+
+/// The program and its input. Fields are dropped in this order: the program is killed before its input ends.
+struct Feeder {
+    process: ClientProcess,
+    stdin: Option<ChildStdin>,
+}
+
+/// How the feeding ended.
+enum Fed {
+    /// The stream is complete; this is the last piece of it, not yet given away.
+    Whole(Option<Bytes>),
+    /// The stream failed.
+    Broken(Error),
+    /// The program takes no more.
+    Refused(io::Error),
+}
+
+/// Starts `pg_restore` on the target and feeds it `dump`.
+pub(super) async fn restore_into(
+    target: RestoreTarget<'_>,
+    options: &[&str],
+    dump: impl Stream<Item = Result<Bytes>> + Send + 'static,
+) -> Result<Walked> {
+    let settings = target.settings;
+    let carrier = settings.password().map(|_| Carrier::Stdout.path());
+    let name = format!("--dbname={}", settings.conninfo(target.database, carrier));
+    let arguments = [&["--exit-on-error", "--no-password", &name], options].concat();
+    let streams = Streams {
+        stdin: Stdio::piped(),
+        stdout: passfile::stream(settings.password())?,
+    };
+    let process = ClientProcess::spawn(&target.tools.program("pg_restore"), &arguments, streams)?;
+    feed(process, dump).await
+}
+
+/// Feeds `dump` to a `pg_restore` that reads its standard input. Cancel-safe: dropping it kills the program.
+pub(super) async fn feed(
+    mut process: ClientProcess,
+    dump: impl Stream<Item = Result<Bytes>> + Send + 'static,
+) -> Result<Walked> {
+    let stdin = Some(process.take_stdin()?);
+    let mut feeder = Feeder { process, stdin };
+    let (mut stream, outcome) = checked(dump, Limits::default());
+    let fed = feeder.pump(&mut stream).await;
+    drop(stream);
+    feeder.end(fed).await?;
+    outcome
+        .get()
+        .cloned()
+        .ok_or_else(|| Error::new(ErrorKind::Internal, "a dump was restored whose end was not seen"))
+}
+
+impl Feeder {
+    /// A piece is given away only when the next one has arrived and is sound: what was given away is never the end of the dump.
+    async fn pump(&mut self, stream: &mut Checked) -> Fed {
+        let mut held: Option<Bytes> = None;
+        while let Some(item) = stream.next().await {
+            let piece = match item {
+                Ok(piece) if piece.is_empty() => continue,
+                Ok(piece) => piece,
+                Err(error) => return Fed::Broken(error),
+            };
+            if let Some(ready) = held.replace(piece)
+                && let Err(error) = self.give(&ready).await
+            {
+                return Fed::Refused(error);
+            }
+        }
+        Fed::Whole(held)
+    }
+
+    async fn give(&mut self, piece: &[u8]) -> io::Result<()> {
+        match &mut self.stdin {
+            Some(stdin) => stdin.write_all(piece).await,
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    async fn end(&mut self, fed: Fed) -> Result<()> {
+        let refused = match fed {
+            Fed::Broken(error) => {
+                let ended = self.process.kill().await?;
+                tracing::debug!(status = %ended.status, "pg_restore was killed: the dump is not complete");
+                return Err(error);
+            }
+            Fed::Refused(error) => Some(error),
+            Fed::Whole(None) => None,
+            Fed::Whole(Some(last)) => self.give(&last).await.err(),
+        };
+        self.stdin = None;
+        let ended = self.process.wait().await?;
+        match refused {
+            Some(error) if ended.status.success() => {
+                let message = format!("{} ended before the dump did", ended.name);
+                Err(Error::new(ErrorKind::SourceFailed, message).because(error))
+            }
+            _ => ended.vouch().map(drop),
+        }
+    }
+}

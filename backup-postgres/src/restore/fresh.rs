@@ -1,0 +1,260 @@
+//! Restore into a database that nobody sees until it is complete.
+
+use super::{RestoreTarget, feed::restore_into, identifier};
+use crate::{
+    ServerSettings, Session,
+    archive::{Contents, Walked},
+    catalog::user_tables,
+    connection::{get, quoted},
+};
+use backup_core::{Error, ErrorKind, Result, id::BackupId};
+use bytes::Bytes;
+use futures::Stream;
+
+/// Longest name in bytes (`NAMEDATALEN` less one).
+const LONGEST_NAME: usize = 63;
+
+/// A fresh database `NAME__restore_ID` that is being filled.
+///
+/// It takes its final name by [`FreshDatabase::publish`] or [`FreshDatabase::swap`] only. [`FreshDatabase::discard`] drops it; a process that is killed
+/// before leaves it behind under this name, never under another.
+#[derive(Debug)]
+pub struct FreshDatabase {
+    pub(super) name: String,
+    pub(super) final_name: String,
+    pub(super) id: BackupId,
+    pub(super) admin: Session,
+    pub(super) settings: ServerSettings,
+    properties: Vec<String>,
+}
+
+impl FreshDatabase {
+    /// Creates it from `template0`, with encoding, locale and owner of the dump; without `contents` with those of the server.
+    ///
+    /// # Errors
+    /// As [`Session::connect`]; `SourceFailed` if the server refuses it.
+    pub async fn create(target: RestoreTarget<'_>, id: BackupId, contents: Option<&Contents>) -> Result<Self> {
+        let name = derived_name(target.database, &format!("__restore_{id}"));
+        let admin = Session::connect(target.settings, &maintenance(target.settings, target.database)).await?;
+        let entry = contents.and_then(|contents| contents.database.as_ref());
+        let sql = match entry {
+            Some(entry) => create_statement(&entry.create, &entry.owner, &name)?,
+            None => format!("CREATE DATABASE {} WITH TEMPLATE = template0", quoted(&name)),
+        };
+        admin.execute(&sql).await.map_err(|error| {
+            error
+                .context(format!("database {name} cannot be created"))
+                .hint("roles that are missing come with `restore --globals`; the login role needs CREATEDB")
+        })?;
+        let properties = entry.map_or_else(Vec::new, |entry| rename_in(&entry.create, &entry.properties, &name));
+        Ok(Self {
+            name,
+            final_name: target.database.to_owned(),
+            id,
+            admin,
+            settings: target.settings.clone(),
+            properties,
+        })
+    }
+
+    /// The name that it has now.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Fills it. No single transaction, so no limit of locks: a failure makes it useless, and it is to be discarded. Settings and privileges of the database
+    /// itself come last.
+    ///
+    /// # Errors
+    /// As [`super::restore_in_place`].
+    pub async fn restore(
+        &self,
+        tools: &crate::ClientTools,
+        dump: impl Stream<Item = Result<Bytes>> + Send + 'static,
+    ) -> Result<Walked> {
+        let target = RestoreTarget {
+            settings: &self.settings,
+            tools,
+            database: &self.name,
+        };
+        let walked = restore_into(target, &[], dump).await?;
+        for statement in &self.properties {
+            self.admin.execute(statement).await?;
+        }
+        Ok(walked)
+    }
+
+    /// Whether all that the dump has is there: each table, and not fewer views and indexes.
+    ///
+    /// # Errors
+    /// `SourceFailed`, with what is missing.
+    pub async fn check(&self, contents: &Contents) -> Result<()> {
+        let session = Session::connect(&self.settings, &self.name).await?;
+        let tables = user_tables(&session).await?;
+        if let Some(missing) = contents.tables.iter().find(|table| !tables.contains(table)) {
+            return Err(self.incomplete(format!("table {missing} is missing")));
+        }
+        let sql =
+            "SELECT count(*) FROM pg_catalog.pg_class WHERE oid >= 16384 AND relkind = ANY ($1::text[]::\"char\"[])";
+        let kinds = [
+            ("VIEW", ["v", "v"]),
+            ("MATERIALIZED VIEW", ["m", "m"]),
+            ("INDEX", ["i", "I"]),
+        ];
+        for (kind, letters) in kinds {
+            let letters: &[&str] = &letters;
+            let there = get::<i64>(&session.one(sql, &[&letters]).await?, 0)?.unsigned_abs();
+            if there < contents.count(kind) {
+                return Err(self.incomplete(format!("{there} of {} objects {kind} are there", contents.count(kind))));
+            }
+        }
+        Ok(())
+    }
+
+    fn incomplete(&self, what: String) -> Error {
+        Error::new(
+            ErrorKind::SourceFailed,
+            format!("the restored database {} is not complete: {what}", self.name),
+        )
+    }
+
+    /// Gives it its final name, which no database may have. Atomic.
+    ///
+    /// # Errors
+    /// `SourceFailed`, with the database as it was: call [`FreshDatabase::discard`].
+    pub async fn publish(&self) -> Result<()> {
+        let sql = format!(
+            "ALTER DATABASE {} RENAME TO {}",
+            quoted(&self.name),
+            quoted(&self.final_name)
+        );
+        self.admin.execute(&sql).await
+    }
+
+    /// Drops it, with sessions that are in it. Idempotent.
+    ///
+    /// # Errors
+    /// `SourceFailed`, with the name of the database that stays.
+    pub async fn discard(&self) -> Result<()> {
+        let force = if self.admin.version().major() >= 13 {
+            " WITH (FORCE)"
+        } else {
+            ""
+        };
+        let sql = format!("DROP DATABASE IF EXISTS {}{force}", quoted(&self.name));
+        self.admin
+            .execute(&sql)
+            .await
+            .map_err(|error| error.context(format!("the unfinished database {} could not be dropped", self.name)))
+    }
+}
+
+/// A database to give orders from: never the one that is renamed.
+pub(super) fn maintenance(settings: &ServerSettings, database: &str) -> String {
+    if settings.maintenance_database == database {
+        "template1".to_owned()
+    } else {
+        settings.maintenance_database.clone()
+    }
+}
+
+/// `base` and `suffix`, with `base` cut where both are longer than a name may be.
+pub(super) fn derived_name(base: &str, suffix: &str) -> String {
+    let mut end = base.len().min(LONGEST_NAME.saturating_sub(suffix.len()));
+    while !base.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{suffix}", &base[..end])
+}
+
+/// The dump's statement with another name, and the owner that `pg_dump` keeps beside it.
+fn create_statement(create: &str, owner: &str, name: &str) -> Result<String> {
+    let foreign = || Error::new(ErrorKind::Damaged, "the dump does not say how its database was created");
+    let rest = create.strip_prefix("CREATE DATABASE ").ok_or_else(foreign)?;
+    let (_, _, rest) = identifier::split(rest).ok_or_else(foreign)?;
+    let options = rest.trim().trim_end_matches(';');
+    if options.contains(';') || !(options.is_empty() || options.starts_with("WITH ")) {
+        return Err(foreign());
+    }
+    let options = if options.is_empty() {
+        "WITH TEMPLATE = template0"
+    } else {
+        options
+    };
+    let owner = if owner.is_empty() {
+        String::new()
+    } else {
+        format!(" OWNER = {}", quoted(owner))
+    };
+    Ok(format!("CREATE DATABASE {} {options}{owner}", quoted(name)))
+}
+
+/// Statements about the dumped database, turned to `name`: the first mention in each line that begins a statement.
+fn rename_in(create: &str, statements: &[String], name: &str) -> Vec<String> {
+    let written = create.strip_prefix("CREATE DATABASE ").and_then(identifier::split);
+    let Some((_, written, _)) = written else {
+        return Vec::new();
+    };
+    let (old, new) = (format!(" DATABASE {written} "), format!(" DATABASE {} ", quoted(name)));
+    let verbs = ["ALTER ", "GRANT ", "REVOKE ", "COMMENT ", "SECURITY "];
+    let turn = |line: &str| {
+        if verbs.iter().any(|verb| line.starts_with(verb)) {
+            line.replacen(&old, &new, 1)
+        } else {
+            line.to_owned()
+        }
+    };
+    statements
+        .iter()
+        .map(|statement| statement.split('\n').map(turn).collect::<Vec<_>>().join("\n"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CREATE: &str =
+        "CREATE DATABASE platform_money WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C.UTF-8';\n\n\n";
+
+    #[test]
+    fn a_fresh_database_is_created_as_the_dumped_one_was() {
+        assert_eq!(
+            create_statement(CREATE, "o\"x", "n").unwrap(),
+            r#"CREATE DATABASE "n" WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C.UTF-8' OWNER = "o""x""#
+        );
+        for foreign in [
+            "DROP DATABASE x;",
+            "CREATE DATABASE x WITH y; DROP DATABASE z;",
+            "CREATE DATABASE x; DROP ROLE y;",
+        ] {
+            assert_eq!(
+                create_statement(foreign, "o", "n").unwrap_err().kind(),
+                ErrorKind::Damaged,
+                "{foreign}"
+            );
+        }
+    }
+
+    #[test]
+    fn properties_are_turned_to_the_fresh_database() {
+        let statements = [
+            "ALTER DATABASE platform_money SET work_mem TO '1MB';\nGRANT ALL ON DATABASE platform_money TO x;"
+                .to_owned(),
+        ];
+        assert_eq!(
+            rename_in(CREATE, &statements, "n"),
+            ["ALTER DATABASE \"n\" SET work_mem TO '1MB';\nGRANT ALL ON DATABASE \"n\" TO x;"]
+        );
+    }
+
+    #[test]
+    fn a_long_name_is_cut_at_a_character_so_that_it_stays_a_name() {
+        let name = derived_name(&"ü".repeat(31), "__restore_20260422_170000");
+        assert!(
+            name.len() <= LONGEST_NAME && name.ends_with("__restore_20260422_170000"),
+            "{name}"
+        );
+    }
+}

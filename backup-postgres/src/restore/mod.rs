@@ -1,0 +1,38 @@
+//! Restores: in place in one transaction, or into a fresh database that takes its name only when it is complete.
+//!
+//! What holds in every way of restoring: the last piece of the dump is given to `pg_restore` only after the stream has proven itself complete, and a
+//! stream that fails kills `pg_restore` before it can see an end of input. `pg_restore` reads the end of the last data block before it commits, so a
+//! damaged, cut or unauthentic dump never commits, and neither does a restore whose own process is killed.
+
+mod closing;
+mod feed;
+mod fresh;
+mod globals;
+mod identifier;
+mod in_place;
+mod locks;
+mod preflight;
+mod swap;
+mod verify;
+
+pub use closing::closing_lines;
+pub use fresh::FreshDatabase;
+pub use globals::{GlobalsRestored, restore_globals};
+pub use in_place::restore_in_place;
+pub use locks::{LockNeed, lock_need};
+pub use preflight::missing_roles;
+pub use swap::Swapped;
+pub use verify::verify_with_pg_restore;
+
+use crate::{ClientTools, ServerSettings};
+
+/// Where a dump goes.
+#[derive(Debug, Clone, Copy)]
+pub struct RestoreTarget<'a> {
+    /// The server.
+    pub settings: &'a ServerSettings,
+    /// The client programs: of at least the major version of the server, and of the `pg_dump` that wrote the archive.
+    pub tools: &'a ClientTools,
+    /// The name of the database.
+    pub database: &'a str,
+}

@@ -1,0 +1,82 @@
+//! The exchange of a live database for a restored one.
+
+use super::fresh::{FreshDatabase, derived_name, maintenance};
+use crate::{
+    Session,
+    connection::{get, quoted},
+};
+use backup_core::{Result, event::Finding, event::Severity};
+use std::time::Duration;
+
+/// How often sessions of the old database are ended while the server waits for them.
+const TERMINATE_EVERY: Duration = Duration::from_millis(100);
+
+/// What the exchange left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swapped {
+    /// The name under which the old database was kept.
+    pub kept: String,
+    /// What to do about it.
+    pub findings: Vec<Finding>,
+}
+
+impl FreshDatabase {
+    /// Takes the place of the live database, which stays under the name `NAME__before_ID`.
+    ///
+    /// Both renames are one transaction (the server allows it, unlike CREATE and DROP DATABASE): whatever fails or is killed, the old database is in
+    /// place, or the new one is; there is no moment at which neither is. While the server holds the lock on the old name, new sessions wait and old ones
+    /// are ended; it gives up after five seconds.
+    ///
+    /// # Errors
+    /// `SourceFailed`, with both databases as they were: call [`FreshDatabase::discard`].
+    pub async fn swap(&self) -> Result<Swapped> {
+        let kept = derived_name(&self.final_name, &format!("__before_{}", self.id));
+        let terminator = Session::connect(&self.settings, &maintenance(&self.settings, &self.final_name)).await?;
+        let findings = self.slots().await?;
+        let sql = format!(
+            "ALTER DATABASE {live} RENAME TO {kept}; ALTER DATABASE {fresh} RENAME TO {live}",
+            live = quoted(&self.final_name),
+            kept = quoted(&kept),
+            fresh = quoted(&self.name),
+        );
+        let renamed = tokio::select! {
+            renamed = self.admin.execute(&sql) => renamed,
+            Err(error) = self.terminate(&terminator) => Err(error),
+        };
+        renamed.map_err(|error| {
+            error
+                .context(format!(
+                    "{} and {} could not be exchanged; both are as they were",
+                    self.final_name, self.name
+                ))
+                .hint("end the sessions and prepared transactions of the database, then try again")
+        })?;
+        Ok(Swapped { kept, findings })
+    }
+
+    /// Ends only with an error.
+    async fn terminate(&self, session: &Session) -> Result<()> {
+        let sql = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+            WHERE datname = ANY ($1::text[]) AND pid <> pg_catalog.pg_backend_pid()";
+        let names = [&self.final_name, &self.name];
+        loop {
+            session.rows(sql, &[&names.as_slice()]).await?;
+            tokio::time::sleep(TERMINATE_EVERY).await;
+        }
+    }
+
+    /// Logical replication slots stay with the old database, under its new name.
+    async fn slots(&self) -> Result<Vec<Finding>> {
+        let sql = "SELECT slot_name::text FROM pg_catalog.pg_replication_slots WHERE database = $1 ORDER BY 1";
+        let rows = self.admin.rows(sql, &[&self.final_name]).await?;
+        let finding = |slot: String| {
+            Finding {
+            severity: Severity::Warning,
+            subject: self.final_name.clone(),
+            message: format!("replication slot {slot} stays with the old database"),
+            hint: Some("create it again in the restored database and let its consumer take a new snapshot; then drop the old one".into()),
+        }
+        };
+        rows.iter().map(|row| get(row, 0).map(finding)).collect()
+    }
+}

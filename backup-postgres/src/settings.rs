@@ -1,0 +1,177 @@
+//! How to reach a server.
+
+use crate::Secret;
+use backup_core::{Error, ErrorKind};
+use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+
+/// What the connection must be, with the meaning that libpq gives these words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SslMode {
+    /// Never TLS.
+    Disable,
+    /// TLS only if the server demands it.
+    Allow,
+    /// TLS if the server has it; certificates are not checked.
+    #[default]
+    Prefer,
+    /// TLS or nothing. The certificate is checked only if a root certificate is given.
+    Require,
+    /// TLS with a certificate of a trusted authority.
+    VerifyCa,
+    /// The same, and the certificate names the host.
+    VerifyFull,
+}
+
+impl SslMode {
+    /// libpq's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Allow => "allow",
+            Self::Prefer => "prefer",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        }
+    }
+}
+
+impl fmt::Display for SslMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for SslMode {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let modes = [
+            Self::Disable,
+            Self::Allow,
+            Self::Prefer,
+            Self::Require,
+            Self::VerifyCa,
+            Self::VerifyFull,
+        ];
+        modes.into_iter().find(|mode| mode.as_str() == text).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Config,
+                format!("'{}' is not an sslmode", text.escape_debug()),
+            )
+            .hint("use disable, allow, prefer, require, verify-ca or verify-full")
+        })
+    }
+}
+
+/// How to reach a server, and as whom.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// Host name, address, or the folder of a unix socket (begins with `/`).
+    pub host: String,
+    /// TCP port, or the number in the socket's name.
+    pub port: u16,
+    /// The role that logs in.
+    pub user: String,
+    /// Its password; none for `trust`, `peer` and certificates.
+    pub password: Option<Secret>,
+    /// Whether and how TLS is used.
+    pub sslmode: SslMode,
+    /// Root certificates (PEM) that the server's certificate is checked against, or the word `system`.
+    pub sslrootcert: Option<PathBuf>,
+    /// When to give up on a server that does not answer.
+    pub connect_timeout: Duration,
+    /// Options for the server process (`-c name=value …`), as `PGOPTIONS` has them. Passed to the client programs as they are.
+    pub options: Option<String>,
+    /// The database for statements about the whole server.
+    pub maintenance_database: String,
+}
+
+impl Default for ServerSettings {
+    /// The documented server: host `postgres`, user `kernel`, port 5432, no password; gives up after 60 seconds.
+    fn default() -> Self {
+        Self {
+            host: "postgres".into(),
+            port: 5432,
+            user: "kernel".into(),
+            password: None,
+            sslmode: SslMode::default(),
+            sslrootcert: None,
+            connect_timeout: Duration::from_secs(60),
+            options: None,
+            maintenance_database: "postgres".into(),
+        }
+    }
+}
+
+impl ServerSettings {
+    /// The server for error messages: `kernel@postgres:5432`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("{}@{}:{}", self.user, self.host, self.port)
+    }
+
+    /// The password, unless there is none.
+    #[must_use]
+    pub fn password(&self) -> Option<&Secret> {
+        self.password.as_ref().filter(|password| !password.is_empty())
+    }
+
+    /// libpq's connection string for `database`, without the password. Keepalives find a server that is gone within a minute; libpq's own default is two hours.
+    pub(crate) fn conninfo(&self, database: &str, passfile: Option<&str>) -> String {
+        let mut text = String::new();
+        let mut add = |name: &str, value: &str| {
+            let escaped = value.replace('\\', "\\\\").replace('\'', "\\'");
+            let space = if text.is_empty() { "" } else { " " };
+            text.push_str(&format!("{space}{name}='{escaped}'"));
+        };
+        add("host", &self.host);
+        add("port", &self.port.to_string());
+        add("user", &self.user);
+        add("dbname", database);
+        add("sslmode", self.sslmode.as_str());
+        if let Some(root) = &self.sslrootcert {
+            add("sslrootcert", &root.to_string_lossy());
+        }
+        if let Some(passfile) = passfile {
+            add("passfile", passfile);
+        }
+        if let Some(options) = &self.options {
+            add("options", options);
+        }
+        add("connect_timeout", &self.connect_timeout.as_secs().max(2).to_string());
+        add("application_name", "platform-backup");
+        add("keepalives_idle", "30");
+        add("keepalives_interval", "10");
+        add("keepalives_count", "3");
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_string_quotes_what_libpq_would_read_otherwise_and_holds_no_password() {
+        let settings = ServerSettings {
+            user: r"o'brien\ x".into(),
+            password: Some(Secret::new("planted-secret")),
+            ..ServerSettings::default()
+        };
+        let text = settings.conninfo("a b=c", Some("/proc/self/fd/0"));
+        assert!(text.contains(r"user='o\'brien\\ x'"), "{text}");
+        assert!(text.contains("dbname='a b=c'"), "{text}");
+        assert!(!text.contains("planted-secret"), "{text}");
+        assert!(!format!("{settings:?}").contains("planted-secret"));
+    }
+
+    #[test]
+    fn ssl_modes_are_those_of_libpq() {
+        for word in ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] {
+            assert_eq!(word.parse::<SslMode>().unwrap().as_str(), word);
+        }
+        assert_eq!("on".parse::<SslMode>().unwrap_err().kind(), ErrorKind::Config);
+    }
+}

@@ -1,0 +1,110 @@
+//! The output of a client program, with an end that is vouched for.
+
+use crate::client_process::ClientProcess;
+use backup_core::{Error, ErrorKind, Result};
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt, stream, stream::BoxStream};
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+use tokio::{io::AsyncReadExt, process::ChildStdout};
+
+/// Size of a piece: every one but the last has it.
+const PIECE: usize = 256 << 10;
+
+/// The bytes of a program's output. It ends without an error only if the program exited with status 0; any other end yields one `Err` and then
+/// nothing, so that no reader can take a part for the whole.
+///
+/// Holds one piece of 256 KiB. Dropping it kills the program and what it started.
+pub struct VouchedStream(BoxStream<'static, Result<Bytes>>);
+
+struct State {
+    process: ClientProcess,
+    stdout: ChildStdout,
+    ended: bool,
+}
+
+impl VouchedStream {
+    pub(crate) fn of(mut process: ClientProcess) -> Result<Self> {
+        let stdout = process.take_stdout()?;
+        let state = State {
+            process,
+            stdout,
+            ended: false,
+        };
+        Ok(Self(stream::try_unfold(state, next_piece).boxed()))
+    }
+
+    pub(crate) fn wrap(stream: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
+        Self(stream.boxed())
+    }
+}
+
+async fn next_piece(mut state: State) -> Result<Option<(Bytes, State)>> {
+    if state.ended {
+        return Ok(None);
+    }
+    let mut piece = BytesMut::with_capacity(PIECE);
+    while piece.len() < PIECE {
+        let count = state.stdout.read_buf(&mut piece).await.map_err(|error| {
+            Error::new(ErrorKind::SourceFailed, "the output of a client program cannot be read").because(error)
+        })?;
+        if count == 0 {
+            state.ended = true;
+            state.process.wait().await?.vouch()?;
+            break;
+        }
+    }
+    Ok((!piece.is_empty()).then(|| (piece.freeze(), state)))
+}
+
+impl Stream for VouchedStream {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(cx)
+    }
+}
+
+impl std::fmt::Debug for VouchedStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("VouchedStream")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client_process::Streams;
+    use std::{path::Path, process::Stdio};
+
+    fn run(script: &str) -> VouchedStream {
+        let streams = Streams {
+            stdin: Stdio::null(),
+            stdout: Stdio::piped(),
+        };
+        VouchedStream::of(ClientProcess::spawn(Path::new("/bin/sh"), &["-c", script], streams).unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn output_of_a_program_that_succeeds_arrives_whole_in_pieces() {
+        let pieces: Vec<_> = run("head -c 700000 /dev/zero").map(Result::unwrap).collect().await;
+        let sizes: Vec<_> = pieces.iter().map(Bytes::len).collect();
+        assert_eq!(sizes, [262_144, 262_144, 700_000 - 524_288]);
+    }
+
+    #[tokio::test]
+    async fn output_of_a_program_that_fails_ends_with_an_error() {
+        for script in [
+            "head -c 262144 /dev/zero; exit 1",
+            "echo x; kill -9 $$",
+            "exit 7",
+            "head -c 300000 /dev/zero; exit 1",
+        ] {
+            let items: Vec<_> = run(script).collect().await;
+            assert!(items.last().unwrap().is_err(), "{script}");
+            assert_eq!(items.iter().filter(|item| item.is_err()).count(), 1, "{script}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+use crate::fixture::{CONTENT, database, locations, settings};
+use backup_core::event::Severity;
+use backup_postgres::{
+    Secret, ServerSettings, Session, ToolLocations,
+    check::{check_databases, check_server},
+    server_facts,
+};
+use backup_tests::Postgres;
+use jiff::ToSpan;
+
+#[tokio::test]
+async fn a_database_that_is_missing_or_cannot_be_read_is_found_with_what_to_do() {
+    let server = Postgres::shared();
+    database(server, "checked", CONTENT);
+    server.psql(
+        "checked",
+        "CREATE ROLE limited LOGIN PASSWORD 'planted'; GRANT SELECT ON accounts TO limited",
+    );
+    let limited = ServerSettings {
+        user: "limited".into(),
+        password: Some(Secret::new("planted")),
+        ..settings(server)
+    };
+    let names = ["checked".to_owned(), "no_such_one".to_owned()];
+    let session = Session::connect(&limited, "postgres").await.unwrap();
+    let findings = check_databases(&limited, &session, &names).await.unwrap();
+    assert_eq!(findings.len(), 2);
+    assert!(
+        findings
+            .iter()
+            .all(|finding| finding.severity == Severity::Error && finding.hint.is_some())
+    );
+    assert!(
+        findings[0].message.contains("odd.Entries of ü") && !findings[0].message.contains("accounts,"),
+        "{findings:?}"
+    );
+    server.psql("checked", "GRANT pg_read_all_data TO limited");
+    assert!(
+        check_databases(&limited, &session, &names[..1])
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    server.psql("checked", "ALTER TABLE accounts ENABLE ROW LEVEL SECURITY");
+    let filtered = check_databases(&limited, &session, &names[..1]).await.unwrap();
+    assert!(filtered[0].message.contains("public.accounts"), "{filtered:?}");
+    server.psql("checked", "REVOKE CONNECT ON DATABASE checked FROM PUBLIC");
+    assert!(
+        check_databases(&limited, &session, &names[..1]).await.unwrap()[0]
+            .message
+            .contains("permission denied")
+    );
+}
+
+#[tokio::test]
+async fn client_programs_and_clocks_are_compared_with_the_server() {
+    let session = Session::connect(&settings(Postgres::shared()), "postgres")
+        .await
+        .unwrap();
+    let facts = server_facts(&session).await.unwrap();
+    let good = check_server(&facts, &locations(), facts.clock).await;
+    assert!(
+        good.iter().all(|finding| finding.severity == Severity::Note),
+        "{good:?}"
+    );
+    let nowhere = ToolLocations {
+        folder: Some("/nonexistent".into()),
+        path: None,
+    };
+    let bad = check_server(&facts, &nowhere, facts.clock - 10.minutes()).await;
+    assert!(
+        bad.iter()
+            .any(|finding| finding.severity == Severity::Error && finding.subject == "versions")
+    );
+    assert!(
+        bad.iter()
+            .any(|finding| finding.subject == "clock" && finding.message.contains("600 seconds")),
+        "{bad:?}"
+    );
+}

@@ -1,0 +1,12 @@
+//! The pieces of `backup-postgres` against a real PostgreSQL.
+#![expect(clippy::expect_used, reason = "a test that cannot have its fixture fails")]
+
+mod check;
+mod connection;
+mod dump;
+mod fixture;
+mod fresh;
+mod globals;
+mod in_place;
+mod secrets;
+mod tls;

@@ -16,6 +16,7 @@ mod passfile;
 pub mod restore;
 mod secret;
 mod settings;
+pub mod target;
 mod tls;
 mod vouched_stream;
 
@@ -26,4 +27,5 @@ pub use databases::DEFAULT_DATABASES;
 pub use facts::{DatabaseFacts, ServerFacts, database_facts, log_position, schema_version, server_facts};
 pub use secret::Secret;
 pub use settings::{ServerSettings, SslMode};
+pub use target::{PgDump, Selection};
 pub use vouched_stream::VouchedStream;

@@ -203,10 +203,22 @@ impl Keyring {
     /// All keys by their public names, for `keys show`.
     #[must_use]
     pub fn keys(&self) -> Vec<KeyInfo> {
-        let info = |kind, id, signs_as, active, public| KeyInfo { kind, id, signs_as, active, public };
+        let info = |kind, id, signs_as, active, public| KeyInfo {
+            kind,
+            id,
+            signs_as,
+            active,
+            public,
+        };
         let keks = self.keks.iter().enumerate().map(|(n, kek)| {
             let verifier = kek.signer.verifier();
-            info(KeyKind::Kek, kek.id, Some(verifier.id), n == 0, Some(verify_line(&verifier)))
+            info(
+                KeyKind::Kek,
+                kek.id,
+                Some(verifier.id),
+                n == 0,
+                Some(verify_line(&verifier)),
+            )
         });
         let verifiers = self.signers.iter().map(Signer::verifier).enumerate();
         let signers = verifiers.map(|(n, v)| info(KeyKind::Sign, v.id, Some(v.id), n == 0, Some(verify_line(&v))));
@@ -215,9 +227,12 @@ impl Keyring {
         let recovery = self.recovery.iter();
         let recovery = recovery.map(|key| info(KeyKind::Recovery, key.id, None, true, Some(recovery_line(key))));
         let secrets = self.recovery_secrets.iter().map(|key| &key.public);
-        let secrets =
-            secrets.map(|key| info(KeyKind::RecoverySecret, key.id, None, false, Some(recovery_line(key))));
-        keks.chain(signers).chain(verifiers).chain(recovery).chain(secrets).collect()
+        let secrets = secrets.map(|key| info(KeyKind::RecoverySecret, key.id, None, false, Some(recovery_line(key))));
+        keks.chain(signers)
+            .chain(verifiers)
+            .chain(recovery)
+            .chain(secrets)
+            .collect()
     }
 
     pub(crate) fn writing_kek(&self) -> Option<&Kek> {
@@ -257,7 +272,10 @@ fn recovery_line(key: &RecoveryKey) -> String {
 }
 
 fn public_line(kind: KeyKind, bytes: [u8; 32]) -> String {
-    let line = KeyLine { kind, bytes: Secret::new(bytes) };
+    let line = KeyLine {
+        kind,
+        bytes: Secret::new(bytes),
+    };
     line.encode().as_str().to_owned()
 }
 

@@ -231,7 +231,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 }
 
 /// A multipart upload under way. Dropped without [`Upload::complete`], nothing becomes visible; its parts stay until aborted.
-pub trait Upload: fmt::Debug + Send {
+pub trait Upload: fmt::Debug + Send + Sync {
     /// The store's id of the upload.
     fn id(&self) -> &str;
 

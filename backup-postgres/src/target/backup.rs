@@ -74,9 +74,20 @@ pub(super) async fn backup(target: &PgDump, cx: &Context, plan: &Plan, recording
     let facts = server_facts(&session).await?;
     let tools = ClientTools::find(&target.tools, facts.version.major()).await?;
     let details = run_details(target, &facts, &tools);
-    let run = Run { target, cx, tools, facts, recording };
-    let mut outcome = Outcome { details: to_json(&details)?, ..Outcome::default() };
-    let mut stored = stream::iter(&plan.artifacts).map(|planned| run.artifact(planned)).buffered(target.jobs.max(1));
+    let run = Run {
+        target,
+        cx,
+        tools,
+        facts,
+        recording,
+    };
+    let mut outcome = Outcome {
+        details: to_json(&details)?,
+        ..Outcome::default()
+    };
+    let mut stored = stream::iter(&plan.artifacts)
+        .map(|planned| run.artifact(planned))
+        .buffered(target.jobs.max(1));
     while let Some((planned, result)) = stored.next().await {
         match result {
             Ok((artifact, findings)) => {
@@ -85,8 +96,14 @@ pub(super) async fn backup(target: &PgDump, cx: &Context, plan: &Plan, recording
             }
             Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error),
             Err(error) => {
-                cx.events.emit(Event::ArtifactFailed { name: planned.name.clone(), error: error.chain() });
-                outcome.failures.push(FailedArtifact { name: planned.name.clone(), error });
+                cx.events.emit(Event::ArtifactFailed {
+                    name: planned.name.clone(),
+                    error: error.chain(),
+                });
+                outcome.failures.push(FailedArtifact {
+                    name: planned.name.clone(),
+                    error,
+                });
             }
         }
     }
@@ -95,12 +112,19 @@ pub(super) async fn backup(target: &PgDump, cx: &Context, plan: &Plan, recording
 
 impl Run<'_> {
     async fn artifact<'p>(&self, planned: &'p PlannedArtifact) -> (&'p PlannedArtifact, Result<Stored>) {
-        let result = if planned.name == GLOBALS { self.globals(planned).await } else { self.database(planned).await };
+        let result = if planned.name == GLOBALS {
+            self.globals(planned).await
+        } else {
+            self.database(planned).await
+        };
         (planned, result)
     }
 
     async fn globals(&self, planned: &PlannedArtifact) -> Result<Stored> {
-        self.cx.events.emit(Event::ArtifactStarted { name: planned.name.clone(), expected: None });
+        self.cx.events.emit(Event::ArtifactStarted {
+            name: planned.name.clone(),
+            expected: None,
+        });
         let dump = globals_stream(&self.target.settings, &self.tools, &self.facts)?;
         let artifact = self.recording.stream(planned, Source::vouched(dump.stream)).await?;
         Ok((artifact, dump.finding.into_iter().collect()))
@@ -110,7 +134,10 @@ impl Run<'_> {
         let started = self.cx.clock.now();
         let session = Session::connect(&self.target.settings, &planned.name).await?;
         let facts = database_facts(&session).await?;
-        self.cx.events.emit(Event::ArtifactStarted { name: planned.name.clone(), expected: Some(facts.size) });
+        self.cx.events.emit(Event::ArtifactStarted {
+            name: planned.name.clone(),
+            expected: Some(facts.size),
+        });
         let lsn_before = log_position(&session).await?;
         let (dump, walked) = self.dump(&planned.name)?;
         let mut artifact = self.recording.stream(planned, Source::vouched(dump)).await?;
@@ -122,8 +149,17 @@ impl Run<'_> {
 
     /// Sealed objects are compressed by the pipeline, on all cores; others by `pg_dump`, as documented.
     fn dump(&self, database: &str) -> Result<(VouchedStream, WalkOutcome)> {
-        let compression = if self.recording.sealed() { Compression::None } else { Compression::Nine };
-        dump_stream(DumpRequest { settings: &self.target.settings, tools: &self.tools, database, compression })
+        let compression = if self.recording.sealed() {
+            Compression::None
+        } else {
+            Compression::Nine
+        };
+        dump_stream(DumpRequest {
+            settings: &self.target.settings,
+            tools: &self.tools,
+            database,
+            compression,
+        })
     }
 }
 

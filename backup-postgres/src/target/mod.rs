@@ -1,6 +1,7 @@
 //! Databases of one server as a [`BackupTarget`].
 
 mod backup;
+mod check;
 mod naming;
 mod plan;
 mod verify;
@@ -60,8 +61,8 @@ impl BackupTarget for PgDump {
         Self::COMPONENT
     }
 
-    async fn check(&self, _cx: &Context) -> Result<Vec<Finding>> {
-        Box::pin(crate::check::check(self)).await
+    async fn check(&self, cx: &Context) -> Result<Vec<Finding>> {
+        Box::pin(check::check(self, cx)).await
     }
 
     async fn plan(&self, _cx: &Context) -> Result<Plan> {

@@ -54,7 +54,10 @@ mod tests {
         assert_eq!(money.key(id, false), "20260422_170000/platform_money.pgdump");
         assert_eq!(money.key(id, true), "20260422_170000/platform_money.pgdump.zst.pbe");
         assert_eq!(money.logical_path(id), "20260422_170000/platform_money.pgdump");
-        assert_eq!(file_name("../x/ü%"), "%2E./x/ü%".replace('/', "%2F").replace("ü%", "%C3%BC%25"));
+        assert_eq!(
+            file_name("../x/ü%"),
+            "%2E./x/ü%".replace('/', "%2F").replace("ü%", "%C3%BC%25")
+        );
         assert_ne!(file_name("a/b"), file_name("a%2Fb"));
     }
 }

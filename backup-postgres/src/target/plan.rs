@@ -16,9 +16,19 @@ pub(super) async fn plan(target: &PgDump) -> Result<Plan> {
         }
     };
     refuse_impossible(&databases)?;
-    let lineage = facts.system_identifier.map_or_else(|| target.settings.host.clone(), |id| id.to_string());
-    let artifacts = databases.iter().map(|name| naming::database(name)).chain([naming::globals()]).collect();
-    Ok(Plan { lineage, artifacts, jobs: target.jobs })
+    let lineage = facts
+        .system_identifier
+        .map_or_else(|| target.settings.host.clone(), |id| id.to_string());
+    let artifacts = databases
+        .iter()
+        .map(|name| naming::database(name))
+        .chain([naming::globals()])
+        .collect();
+    Ok(Plan {
+        lineage,
+        artifacts,
+        jobs: target.jobs,
+    })
 }
 
 fn unique(names: &[String]) -> Vec<String> {
@@ -33,11 +43,17 @@ fn unique(names: &[String]) -> Vec<String> {
 
 fn refuse_impossible(databases: &[String]) -> Result<()> {
     if databases.is_empty() {
-        return Err(Error::new(ErrorKind::Config, "the list of databases to back up is empty").hint("name some with --database, or use --all"));
+        return Err(
+            Error::new(ErrorKind::Config, "the list of databases to back up is empty")
+                .hint("name some with --database, or use --all"),
+        );
     }
     if databases.iter().any(|name| name == GLOBALS) {
-        return Err(Error::new(ErrorKind::Config, format!("a database called {GLOBALS} cannot be backed up: roles and tablespaces are kept under that name"))
-            .hint("rename the database, or leave it out with --exclude"));
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("a database called {GLOBALS} cannot be backed up: roles and tablespaces are kept under that name"),
+        )
+        .hint("rename the database, or leave it out with --exclude"));
     }
     Ok(())
 }

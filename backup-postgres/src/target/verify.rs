@@ -1,11 +1,7 @@
 //! Is the content of an artifact what it has to be?
 
 use super::{GLOBALS, PgDump};
-use crate::{
-    ClientTools,
-    archive::{Limits, checked},
-    restore::verify_with_pg_restore,
-};
+use crate::{ClientTools, restore::verify_with_pg_restore};
 use backup_core::{Error, ErrorKind, Result, catalog::Artifact, pipeline::ByteStream};
 use futures::TryStreamExt;
 
@@ -15,8 +11,7 @@ pub(super) async fn verify(target: &PgDump, artifact: &Artifact, content: ByteSt
         return verify_globals(content).await;
     }
     let tools = ClientTools::find(&target.tools, 0).await?;
-    let (content, _) = checked(content, Limits::default());
-    verify_with_pg_restore(&tools, content).await
+    verify_with_pg_restore(&tools, content).await.map(drop)
 }
 
 /// `pg_dumpall` ends its output with a line of its own.
@@ -29,8 +24,14 @@ async fn verify_globals(mut content: ByteStream) -> Result<()> {
         tail.drain(..excess);
     }
     // Since the minor releases of 2025 a line `\unrestrict KEY` may follow.
-    if tail.windows(END.len() - 2).any(|window| window == &END[..END.len() - 2]) {
+    if tail
+        .windows(END.len() - 2)
+        .any(|window| window == &END[..END.len() - 2])
+    {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Damaged, "roles and tablespaces do not end as pg_dumpall ends them"))
+    Err(Error::new(
+        ErrorKind::Damaged,
+        "roles and tablespaces do not end as pg_dumpall ends them",
+    ))
 }

@@ -197,10 +197,7 @@ async fn ten_thousand_manifests_are_listed_with_sixteen_in_memory() {
     while let Some(entry) = listed.next().await {
         let id = entry.unwrap().id;
         assert!(previous.is_none_or(|previous| id < previous), "newest first");
-        assert!(
-            read() - seen <= list::CONCURRENCY,
-            "read and not yet looked at"
-        );
+        assert!(read() - seen <= list::CONCURRENCY, "read and not yet looked at");
         (seen, previous) = (seen + 1, Some(id));
     }
     assert_eq!(seen, 10_000);

@@ -9,5 +9,9 @@ mod opening;
 use crate::{store::StoreErrorKind, testing::Fault};
 
 /// What may happen to a call: refused, answer lost, and the caller's death before and after it.
-pub(crate) const FAULTS: [Fault; 4] =
-    [Fault::Before(StoreErrorKind::Server), Fault::After(StoreErrorKind::Server), Fault::Hang, Fault::HangAfter];
+pub(crate) const FAULTS: [Fault; 4] = [
+    Fault::Before(StoreErrorKind::Server),
+    Fault::After(StoreErrorKind::Server),
+    Fault::Hang,
+    Fault::HangAfter,
+];

@@ -1,0 +1,41 @@
+//! What would make a backup fail, found before it does.
+
+use super::{PgDump, Selection};
+use crate::{
+    Session, all_databases,
+    check::{check_databases, check_server},
+    server_facts,
+};
+use backup_core::{
+    Result,
+    context::Context,
+    event::{Finding, Severity},
+};
+
+/// Looks at the server, the client programs and the databases. A server that cannot be reached is a finding too.
+pub(super) async fn check(target: &PgDump, cx: &Context) -> Result<Vec<Finding>> {
+    let session = match Session::connect(&target.settings, &target.settings.maintenance_database).await {
+        Ok(session) => session,
+        Err(error) => return Ok(vec![unreachable(target, &error)]),
+    };
+    let facts = server_facts(&session).await?;
+    let mut findings = check_server(&facts, &target.tools, cx.clock.now()).await;
+    let databases = match &target.selection {
+        Selection::Named(names) => names.clone(),
+        Selection::AllExcept(left_out) => {
+            let all = all_databases(&session).await?;
+            all.into_iter().filter(|name| !left_out.contains(name)).collect()
+        }
+    };
+    findings.extend(check_databases(&target.settings, &session, &databases).await?);
+    Ok(findings)
+}
+
+fn unreachable(target: &PgDump, error: &backup_core::Error) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        subject: format!("server {}", target.settings.address()),
+        message: error.chain(),
+        hint: error.hints().first().cloned(),
+    }
+}

@@ -130,11 +130,13 @@ async fn play(options: MemoryOptions, steps: Vec<Step>) {
         whole(&kit);
     }
     for task in tasks {
-        if let Ok(Err(error)) = task.await {
-            assert!(
+        match task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => assert!(
                 matches!(error.kind(), ErrorKind::Locked | ErrorKind::Refused),
                 "{error:?}"
-            );
+            ),
+            Err(ended) => assert!(ended.is_cancelled(), "{ended}"),
         }
     }
     whole(&kit);
@@ -178,6 +180,14 @@ fn paused(history: impl Future<Output = ()>) {
         .start_paused(true)
         .build();
     runtime.unwrap().block_on(history);
+}
+
+#[test]
+fn runs_that_begin_at_once_part() {
+    for options in [MemoryOptions::default(), seaweed()] {
+        let run = |target| Step::Run { target, turns: None };
+        paused(play(options, (0..TARGETS.len()).map(run).collect()));
+    }
 }
 
 proptest! {

@@ -33,3 +33,9 @@ fn damaged(what: impl Into<String>) -> crate::Error {
 
 #[cfg(test)]
 mod tests;
+
+/// A frame as content that does not compress is stored in.
+#[cfg(test)]
+pub(crate) fn stored_frame_for_vector(plain: &[u8], out: &mut Vec<u8>) {
+    stored::store_frame(plain, plain.len() as u32, out);
+}

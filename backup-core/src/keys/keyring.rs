@@ -68,6 +68,20 @@ impl Keyring {
         Ok(ring)
     }
 
+    /// A ring of the keys in `docs/FORMAT.md`, section 8, which [`Keyring::parse`] refuses because everybody knows them.
+    ///
+    /// # Errors
+    /// As [`Keyring::parse`].
+    #[cfg(any(test, feature = "testing"))]
+    pub fn documented(text: &str) -> Result<Self> {
+        let mut ring = Self::default();
+        for (index, line) in text.lines().enumerate() {
+            let wrong = |complaint| wrong_line("the documented keys", index + 1, complaint);
+            ring.insert(&KeyLine::decode(line).map_err(wrong)?).map_err(wrong)?;
+        }
+        Ok(ring)
+    }
+
     /// Adds the keys of another text. A key that the ring has is not added twice. On an error the ring is as it was, or holds some of them.
     ///
     /// # Errors

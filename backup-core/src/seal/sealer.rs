@@ -58,6 +58,18 @@ impl Sealer {
         Ok((sealer, Bytes::from(begin)))
     }
 
+    /// Seals a payload without a header.
+    #[cfg(test)]
+    pub(super) fn of(keys: PayloadKeys) -> Self {
+        Self {
+            keys,
+            file_id: [0; 32],
+            payload_offset: 0,
+            rest: Vec::new(),
+            chunks: 0,
+        }
+    }
+
     /// The random name of the object, for the manifest.
     #[must_use]
     pub fn file_id(&self) -> FileId {

@@ -5,10 +5,12 @@ use proptest::prelude::*;
 use std::collections::BTreeSet;
 use tokio::task::JoinHandle;
 
+const TARGETS: [&str; 4] = [TARGET, "postgres.base", "vault.raft", "seaweed.files"];
+
 #[derive(Debug, Clone)]
 enum Step {
     /// A run begins; its task dies after so many turns, if that is before its end.
-    Run { target: bool, turns: Option<u32> },
+    Run { target: usize, turns: Option<u32> },
     /// A prune begins, likewise.
     Prune { turns: Option<u32> },
     /// Everybody gets so many turns.
@@ -22,7 +24,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let turns = || proptest::option::of(0u32..400);
     prop_oneof![
-        4 => (any::<bool>(), turns()).prop_map(|(target, turns)| Step::Run { target, turns }),
+        4 => (0..TARGETS.len(), turns()).prop_map(|(target, turns)| Step::Run { target, turns }),
         2 => turns().prop_map(|turns| Step::Prune { turns }),
         3 => (0u32..300).prop_map(Step::Turns),
         2 => (1u64..100).prop_map(Step::Seconds),
@@ -49,10 +51,10 @@ impl Drop for Holds {
     }
 }
 
-fn begin_run(kit: &Kit, claims: &Claims, target: bool) -> JoinHandle<Result<()>> {
+fn begin_run(kit: &Kit, claims: &Claims, target: usize) -> JoinHandle<Result<()>> {
     let (cx, claims) = (kit.cx.clone(), claims.clone());
     tokio::spawn(async move {
-        let target = if target { TARGET } else { "postgres.base" };
+        let target = TARGETS[target];
         let repository = Repository::open_or_create(&cx, &holder()).await?;
         let lease = Lease::acquire(&cx, target, &holder(), "backup", Duration::from_secs(30)).await?;
         let claim = crate::catalog::claim(&cx, target, &holder(), crate::catalog::tests::kit::keys_of).await?;
@@ -116,18 +118,25 @@ async fn play(options: MemoryOptions, steps: Vec<Step>) {
                 tasks.push(begin_prune(&kit));
                 die_after(&tasks[tasks.len() - 1], turns);
             }
-            Step::Turns(count) => turns(count).await,
+            Step::Turns(count) => {
+                for _ in 0..count {
+                    turns(1).await;
+                    whole(&kit);
+                }
+            }
             Step::Seconds(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
             Step::Jump(hours) => kit.hours(hours),
         }
         whole(&kit);
     }
     for task in tasks {
-        if let Ok(Err(error)) = task.await {
-            assert!(
+        match task.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => assert!(
                 matches!(error.kind(), ErrorKind::Locked | ErrorKind::Refused),
                 "{error:?}"
-            );
+            ),
+            Err(ended) => assert!(ended.is_cancelled(), "{ended}"),
         }
     }
     whole(&kit);
@@ -137,7 +146,7 @@ async fn play(options: MemoryOptions, steps: Vec<Step>) {
 
 /// When all is quiet, prune leaves what backups own, what is foreign, and nothing of dead runs.
 async fn ends_clean(kit: &Kit, foreign: &[Key]) {
-    for target in [TARGET, "postgres.base"] {
+    for target in TARGETS {
         kit.hours(25);
         let request = PruneRequest {
             target: target.into(),
@@ -171,6 +180,14 @@ fn paused(history: impl Future<Output = ()>) {
         .start_paused(true)
         .build();
     runtime.unwrap().block_on(history);
+}
+
+#[test]
+fn runs_that_begin_at_once_part() {
+    for options in [MemoryOptions::default(), seaweed()] {
+        let run = |target| Step::Run { target, turns: None };
+        paused(play(options, (0..TARGETS.len()).map(run).collect()));
+    }
 }
 
 proptest! {

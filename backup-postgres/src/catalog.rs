@@ -55,6 +55,9 @@ pub async fn user_tables(session: &Session) -> Result<BTreeSet<QualifiedName>> {
 
 /// Tables of the session's database that a restore of `contents` with `--clean` neither drops nor replaces: made after the backup.
 ///
+/// Where one of them depends on what is restored (a foreign key to a table, or a schema other than `public` that it is in), the server refuses to drop
+/// that, and the restore fails and changes nothing.
+///
 /// # Errors
 /// `SourceFailed`.
 pub async fn surviving_tables(session: &Session, contents: &Contents) -> Result<Vec<QualifiedName>> {

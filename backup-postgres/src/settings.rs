@@ -78,7 +78,8 @@ pub struct ServerSettings {
     pub password: Option<Secret>,
     /// Whether and how TLS is used.
     pub sslmode: SslMode,
-    /// Root certificates (PEM) that the server's certificate is checked against, or the word `system`.
+    /// Root certificates (PEM) that the server's certificate is checked against, or the word `system` (the client programs know it
+    /// since version 16).
     pub sslrootcert: Option<PathBuf>,
     /// When to give up on a server that does not answer.
     pub connect_timeout: Duration,

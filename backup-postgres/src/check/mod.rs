@@ -1,7 +1,9 @@
 //! What would make a backup or a restore fail, found before it does.
 
 mod databases;
+mod leftovers;
 mod server;
 
 pub use databases::check_databases;
+pub use leftovers::check_leftovers;
 pub use server::check_server;

@@ -2,7 +2,7 @@ use crate::fixture::{CONTENT, database, locations, settings};
 use backup_core::event::Severity;
 use backup_postgres::{
     Secret, ServerSettings, Session, ToolLocations,
-    check::{check_databases, check_server},
+    check::{check_databases, check_leftovers, check_server},
     server_facts,
 };
 use backup_tests::Postgres;
@@ -76,5 +76,35 @@ async fn client_programs_and_clocks_are_compared_with_the_server() {
         bad.iter()
             .any(|finding| finding.subject == "clock" && finding.message.contains("600 seconds")),
         "{bad:?}"
+    );
+}
+
+#[tokio::test]
+async fn databases_that_restores_left_behind_are_found_and_not_touched() {
+    let server = Postgres::shared();
+    for name in [
+        "left__restore_20250101_000000",
+        "left__before_20250101_000000",
+        "left__behind",
+    ] {
+        database(server, name, "");
+    }
+    let session = Session::connect(&settings(server), "postgres").await.unwrap();
+    let findings = check_leftovers(&session).await.unwrap();
+    let found: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.subject.starts_with("left__"))
+        .collect();
+    assert_eq!(found.len(), 2);
+    assert_eq!(
+        (found[0].severity, found[1].severity),
+        (Severity::Note, Severity::Warning)
+    );
+    assert!(
+        found[1]
+            .hint
+            .as_ref()
+            .unwrap()
+            .contains("DROP DATABASE left__restore_20250101_000000")
     );
 }

@@ -1,8 +1,9 @@
 use crate::fixture::{CONTENT, database, dump, exists, failing, id, pieces, settings, target, tools};
+use backup_core::ErrorKind;
 use backup_postgres::{
     archive::{Contents, Limits, read_contents},
     dump::Compression,
-    restore::FreshDatabase,
+    restore::{FreshDatabase, Placement, restore_into_fresh},
 };
 use backup_tests::{Postgres, fingerprint};
 use bytes::Bytes;
@@ -102,4 +103,33 @@ async fn a_swap_that_fails_at_either_rename_leaves_the_old_database_in_place() {
     assert!(fresh.swap().await.is_err(), "the second rename fails");
     assert_eq!(fingerprint(server, "stays"), before);
     assert!(!exists(server, "stays__before_20260422_170000"));
+}
+
+#[tokio::test]
+async fn a_whole_restore_by_a_fresh_database_places_it_or_leaves_no_trace() {
+    let server = Postgres::shared();
+    database(server, "whole", CONTENT);
+    let before = fingerprint(server, "whole");
+    let bytes = dump(server, "whole", Compression::None).await;
+    let (settings, tools) = (settings(server), tools().await);
+    let contents = contents(&bytes).await;
+    let restore = async |name, placement, cut: usize| {
+        let dump = pieces(&bytes.slice(..bytes.len() - cut));
+        restore_into_fresh(target(&settings, &tools, name), placement, id(), Some(&contents), dump).await
+    };
+    for (name, placement, cut, kind) in [
+        ("whole", Placement::Create, 0, ErrorKind::Refused),
+        ("no_such_one", Placement::Swap, 0, ErrorKind::NotFound),
+        ("whole", Placement::Swap, 1, ErrorKind::Damaged),
+        ("whole_new", Placement::Create, 1, ErrorKind::Damaged),
+    ] {
+        assert_eq!(restore(name, placement, cut).await.unwrap_err().kind(), kind);
+        assert!(!exists(server, &format!("{name}__restore_20260422_170000")) && !exists(server, "whole_new"));
+        assert_eq!(fingerprint(server, "whole"), before);
+    }
+    assert_eq!(restore("whole_new", Placement::Create, 0).await.unwrap().kept, None);
+    assert_eq!(fingerprint(server, "whole_new"), before);
+    server.psql("whole", "DROP TABLE empty");
+    let kept = restore("whole", Placement::Swap, 0).await.unwrap().kept.unwrap();
+    assert_eq!((fingerprint(server, "whole"), exists(server, &kept)), (before, true));
 }

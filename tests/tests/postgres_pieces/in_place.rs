@@ -10,7 +10,11 @@ use backup_postgres::{
 use backup_tests::{Postgres, PostgresOptions, fingerprint};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use std::fmt::Write;
+use std::{
+    fmt::Write as _,
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
 const LIVE: &str = "CREATE TABLE accounts (id int, only_here text); INSERT INTO accounts VALUES (1, 'live');
     CREATE TABLE made_later (x int); INSERT INTO made_later VALUES (42);";
@@ -80,6 +84,36 @@ async fn a_schema_without_data_is_not_committed_before_its_end_is_proven() {
             .is_err()
     );
     assert_eq!(fingerprint(server, "bare_live"), before);
+}
+
+/// Whoever feeds `pg_restore` and is killed leaves it an input that ends before its last byte.
+#[tokio::test]
+async fn a_restore_whose_feeder_is_killed_leaves_the_live_database_as_it_was() {
+    let server = Postgres::shared();
+    database(server, "feeder_source", CONTENT);
+    database(server, "feeder_live", LIVE);
+    let before = fingerprint(server, "feeder_live");
+    let bytes = dump(server, "feeder_source", Compression::None).await;
+    for missing in [1, 16_384] {
+        let mut restore = Command::new(format!("{}/pg_restore", Postgres::BINARIES))
+            .args([
+                "--single-transaction",
+                "--clean",
+                "--if-exists",
+                "--exit-on-error",
+                "--dbname=feeder_live",
+            ])
+            .envs(server.environment())
+            .stdin(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut stdin = restore.stdin.take().unwrap();
+        stdin.write_all(&bytes[..bytes.len() - missing]).unwrap();
+        drop(stdin);
+        assert!(!restore.wait().unwrap().success());
+        assert_eq!(fingerprint(server, "feeder_live"), before);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 //! The pieces of `backup-postgres` against a real PostgreSQL.
-#![expect(clippy::expect_used, reason = "a test that cannot have its fixture fails")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot have its fixture fails")]
 
 mod check;
 mod connection;

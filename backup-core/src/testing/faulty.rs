@@ -130,10 +130,11 @@ impl<S: Store + ?Sized> FaultyStore<S> {
             None | Some(Fault::Flip) => work.await,
             Some(Fault::Before(kind)) => Err(injected(kind, operation, key)),
             Some(Fault::Cut) => Err(injected(StoreErrorKind::Interrupted, operation, key)),
-            Some(Fault::After(kind)) => match work.await {
-                Ok(_) => Err(injected(kind, operation, key)),
-                Err(error) => Err(error),
-            },
+            Some(Fault::After(kind)) => {
+                // A refusal is an answer too, and is lost like any other.
+                drop(work.await);
+                Err(injected(kind, operation, key))
+            }
             Some(Fault::Hang) => future::pending().await,
             Some(Fault::HangAfter) => {
                 drop(work.await);

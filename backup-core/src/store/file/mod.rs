@@ -32,6 +32,7 @@ const LONGEST_NAME: usize = 255 - 12;
 #[derive(Debug, Clone)]
 pub(super) struct FileStore {
     objects: Adapter,
+    files: LocalFileSystem,
     root: PathBuf,
 }
 
@@ -48,14 +49,14 @@ impl FileStore {
             prefix: root.display().to_string(),
         };
         let objects = Adapter::new(Backend {
-            objects: Arc::new(files),
+            objects: Arc::new(files.clone()),
             parts: None,
             listing: Listing::Walk,
             location,
             order: ListOrder::None,
             encryption: None,
         });
-        Ok(Self { objects, root })
+        Ok(Self { objects, files, root })
     }
 
     /// The file of `key`.
@@ -65,12 +66,15 @@ impl FileStore {
         if path.as_ref().split('/').any(|name| name.len() > LONGEST_NAME) {
             return Err(refuse("a part of it is too long for a file's name"));
         }
-        if staging::split(path.as_ref()).is_some()
-            || path.as_ref().split('/').any(|name| staging::split(name).is_some())
-        {
+        if path.as_ref().split('/').any(|name| staging::split(name).is_some()) {
             return Err(refuse("files that end in '#' and a number are being written"));
         }
-        Ok(self.root.join(path.as_ref()))
+        let file = self.root.join(path.as_ref());
+        // It makes URLs of paths, and `url` takes a final `c:` or `c|` for a drive.
+        match self.files.path_to_filesystem(&path) {
+            Ok(sent) if sent.as_os_str() == file.as_os_str() => Ok(file),
+            _ => Err(refuse("it would be written under another name")),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub async fn odd_keys_are_held_byte_for_byte(store: &dyn Store) {
         "<tag>&amp;",
         "[list]{set}",
         "*star*",
-        "at@colon:",
+        "at@colon:x",
         "...",
         "x..y",
         ".hidden",
@@ -76,6 +76,8 @@ pub async fn refused_keys_reach_nothing(store: &dyn Store) {
         "/b",
         "refused/x/",
         "refused//x",
+        "refused/c:",
+        "refused/c|",
     ] {
         let key = Key::from(name);
         match store.put(&key, Bytes::from_static(b"guilty"), PutMode::Overwrite).await {
@@ -85,6 +87,7 @@ pub async fn refused_keys_reach_nothing(store: &dyn Store) {
                     "{name} was folded"
                 );
                 assert_eq!(read(store, &key).await.as_deref(), Some(&b"guilty"[..]));
+                delete(store, &key).await;
             }
             Err(error) => {
                 assert_eq!(error.kind(), StoreErrorKind::InvalidKey, "{name}: {error}");

@@ -17,7 +17,7 @@ use backup_core::{
     session::Session as Recording,
     target::{FailedArtifact, Outcome, Plan, PlannedArtifact},
 };
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -85,9 +85,8 @@ pub(super) async fn backup(target: &PgDump, cx: &Context, plan: &Plan, recording
         details: to_json(&details)?,
         ..Outcome::default()
     };
-    let mut stored = stream::iter(&plan.artifacts)
-        .map(|planned| run.artifact(planned))
-        .buffered(target.jobs.max(1));
+    let work: Vec<_> = plan.artifacts.iter().map(|planned| run.artifact(planned).boxed()).collect();
+    let mut stored = stream::iter(work).buffered(target.jobs.max(1));
     while let Some((planned, result)) = stored.next().await {
         match result {
             Ok((artifact, findings)) => {

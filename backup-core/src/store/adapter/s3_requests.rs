@@ -131,12 +131,8 @@ impl S3Requests {
         marker: Option<(Vec<u8>, String)>,
     ) -> StoreResult<Page<UnfinishedUpload, (Vec<u8>, String)>> {
         let full = self.full(prefix);
-        let mut query: Vec<(&str, &[u8])> = vec![
-            ("encoding-type", b"url"),
-            ("max-uploads", PAGE.as_bytes()),
-            ("prefix", &full),
-            ("uploads", b""),
-        ];
+        // Not url-encoded: SeaweedFS says that it encodes these keys, and does not.
+        let mut query: Vec<(&str, &[u8])> = vec![("max-uploads", PAGE.as_bytes()), ("prefix", &full), ("uploads", b"")];
         if let Some((key, id)) = &marker {
             query.extend([("key-marker", key.as_slice()), ("upload-id-marker", id.as_bytes())]);
         }

@@ -56,7 +56,15 @@ impl Adapter {
         match self.0.objects.copy(&source, &target).await {
             Ok(()) => {}
             Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(store_error(&error, "copy", to)),
+            Err(error) => {
+                let failed = store_error(&error, "copy", to);
+                // SeaweedFS calls a missing source an invalid argument.
+                let is_unclear = failed.kind() == StoreErrorKind::Other;
+                return match is_unclear && self.head_object(from).await?.is_none() {
+                    true => Ok(None),
+                    false => Err(failed),
+                };
+            }
         }
         // `object_store` drops the answer to a copy.
         let Some(meta) = self.head_object(to).await? else {

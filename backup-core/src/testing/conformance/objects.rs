@@ -180,10 +180,9 @@ pub async fn the_encryption_is_confirmed(store: &dyn Store, expected: Option<&Se
     let Some(expected) = expected else {
         return;
     };
-    let same = |answered: Option<ServerEncryption>| match (expected, answered) {
-        (ServerEncryption::S3, Some(ServerEncryption::S3)) => true,
-        (ServerEncryption::Kms(_), Some(ServerEncryption::Kms(_))) => true,
-        _ => false,
+    let same = |answered: Option<ServerEncryption>| {
+        use ServerEncryption::{Kms, S3};
+        matches!((expected, answered), (S3, Some(S3)) | (Kms(_), Some(Kms(_))))
     };
     let key = Key::from("objects/encrypted");
     let receipt = store

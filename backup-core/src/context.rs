@@ -31,6 +31,18 @@ pub struct Context {
 }
 
 impl Context {
+    /// This context with the features of its store, found by trying: two writes and a deletion under `_pbe/probe/`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn probed(&self) -> crate::Result<Self> {
+        let features = crate::store::probe(self.store.as_ref(), self.entropy.as_ref()).await?;
+        Ok(Self {
+            features,
+            ..self.clone()
+        })
+    }
+
     /// Whether there is a key that proves who wrote a document; if so, documents without a good signature count for nothing.
     #[must_use]
     pub fn authenticates(&self) -> bool {

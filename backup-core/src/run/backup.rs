@@ -52,6 +52,7 @@ pub async fn backup(cx: &Context, target: &dyn BackupTarget, request: &BackupReq
         target: target.name().to_owned(),
     });
     let plan = target.plan(cx).await?;
+    let cx = &cx.probed().await?;
     let holder = Holder::of_this_process();
     let repository = Repository::open_or_create(cx, &holder).await?;
     let lease = Lease::acquire(cx, target.name(), &holder, "backup", request.lease_wait).await?;

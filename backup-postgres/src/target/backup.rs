@@ -85,7 +85,11 @@ pub(super) async fn backup(target: &PgDump, cx: &Context, plan: &Plan, recording
         details: to_json(&details)?,
         ..Outcome::default()
     };
-    let work: Vec<_> = plan.artifacts.iter().map(|planned| run.artifact(planned).boxed()).collect();
+    let work: Vec<_> = plan
+        .artifacts
+        .iter()
+        .map(|planned| run.artifact(planned).boxed())
+        .collect();
     let mut stored = stream::iter(work).buffered(target.jobs.max(1));
     while let Some((planned, result)) = stored.next().await {
         match result {

@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod naming;
 mod plan;
+mod restore;
 mod verify;
 
 use crate::{ServerSettings, ToolLocations};
@@ -21,6 +22,7 @@ use backup_core::{
 
 pub use backup::{ArtifactDetails, RunDetails};
 pub use naming::{DUMP_TYPE, GLOBALS, GLOBALS_TYPE};
+pub use restore::{RestoreReport, RestoreRequest, Way};
 
 /// Which databases are backed up.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,216 @@
+//! Restores one database from a dump.
+
+use super::PgDump;
+use crate::{
+    ClientTools, ServerFacts, Session,
+    archive::{Contents, Limits, Walked, checked, read_contents},
+    catalog::missing_databases,
+    restore::{Placement, RestoreTarget, lock_need, missing_roles, restore_in_place, restore_into_fresh},
+    schema_version, server_facts, surviving_tables,
+};
+use backup_core::{
+    Error, ErrorKind, Result,
+    context::Context,
+    event::{Event, Finding},
+    id::BackupId,
+    pipeline::ByteStream,
+};
+use futures::{StreamExt, TryStreamExt};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How a database is restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Onto the database that is there, in one transaction.
+    InPlace,
+    /// Into a database that does not exist yet.
+    Create,
+    /// Into a fresh database that then takes the name of the one that is there.
+    Swap,
+}
+
+/// What is to be restored where.
+#[derive(Debug, Clone)]
+pub struct RestoreRequest {
+    /// The database that is written.
+    pub database: String,
+    /// How.
+    pub way: Way,
+    /// The backup that it comes from; names the databases that a restore makes on its way.
+    pub id: BackupId,
+}
+
+/// What a restore did.
+#[derive(Debug, Clone, Default)]
+pub struct RestoreReport {
+    /// Tables that were made after the backup, and are still there.
+    pub survived: Vec<String>,
+    /// The name under which the old database was kept.
+    pub kept: Option<String>,
+    /// Rows that were restored, if they could be counted.
+    pub rows: Option<u64>,
+    /// Tables that were restored.
+    pub tables: Option<u64>,
+    /// The schema version that goose recorded, now.
+    pub schema_version: Option<i64>,
+    /// What somebody should look at.
+    pub findings: Vec<Finding>,
+}
+
+impl PgDump {
+    /// Restores the dump that `open` gives, from its beginning each time it is called (once or twice).
+    ///
+    /// In place, the whole dump is read, authenticated and walked before a byte of it reaches the database. In every way the database is afterwards as in
+    /// the dump, or as it was; see [`crate::restore`].
+    ///
+    /// # Errors
+    /// `Refused` and `NotFound` before anything is touched; those of the dump and of the server.
+    pub async fn restore<O>(&self, cx: &Context, request: &RestoreRequest, open: O) -> Result<RestoreReport>
+    where
+        O: Fn() -> ByteStream,
+    {
+        let session = Session::connect(&self.settings, &self.settings.maintenance_database).await?;
+        let facts = server_facts(&session).await?;
+        self.demand_place(&session, request).await?;
+        let contents = match request.way {
+            Way::InPlace => whole(cx, request, open()).await?,
+            Way::Create | Way::Swap => read_contents(open(), Limits::default()).await?,
+        };
+        if let Some(contents) = &contents {
+            demand_roles(&session, contents).await?;
+        }
+        let needed = contents.as_ref().and_then(Contents::dump_major).unwrap_or(0);
+        let tools = ClientTools::find(&self.tools, facts.version.major().max(needed)).await?;
+        let target = RestoreTarget {
+            settings: &self.settings,
+            tools: &tools,
+            database: &request.database,
+        };
+        let dump = watched(cx, &request.database, open());
+        let mut report = match request.way {
+            Way::InPlace => self.in_place(target, &facts, contents.as_ref(), dump).await?,
+            Way::Create => fresh(target, Placement::Create, request, contents.as_ref(), dump).await?,
+            Way::Swap => fresh(target, Placement::Swap, request, contents.as_ref(), dump).await?,
+        };
+        let restored = Session::connect(&self.settings, &request.database).await?;
+        report.schema_version = schema_version(&restored).await?;
+        Ok(report)
+    }
+
+    /// The database has to be there, or not to be there, before anything else is looked at.
+    async fn demand_place(&self, session: &Session, request: &RestoreRequest) -> Result<()> {
+        let name = std::slice::from_ref(&request.database);
+        let missing = !missing_databases(session, name).await?.is_empty();
+        match (request.way, missing) {
+            (Way::Create, false) => Err(Error::new(
+                ErrorKind::Refused,
+                format!("database {} exists already", request.database),
+            )
+            .hint(
+                "leave out --create to restore onto it, or use --swap to exchange it, or --target-db for another name",
+            )),
+            (Way::InPlace | Way::Swap, true) => Err(Error::new(
+                ErrorKind::NotFound,
+                format!("the server has no database {}", request.database),
+            )
+            .hint("use --create to make it")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn in_place(
+        &self,
+        target: RestoreTarget<'_>,
+        facts: &ServerFacts,
+        contents: Option<&Contents>,
+        dump: ByteStream,
+    ) -> Result<RestoreReport> {
+        let session = Session::connect(&self.settings, target.database).await?;
+        let mut report = RestoreReport::default();
+        if let Some(contents) = contents {
+            report
+                .findings
+                .extend(lock_need(&session, facts, contents).await?.check()?);
+            report.survived = surviving_tables(&session, contents)
+                .await?
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+        }
+        // An idle session in the database would only be in the way of what the dump drops.
+        drop(session);
+        count(&mut report, &restore_in_place(target, dump).await?);
+        Ok(report)
+    }
+}
+
+async fn fresh(
+    target: RestoreTarget<'_>,
+    placement: Placement,
+    request: &RestoreRequest,
+    contents: Option<&Contents>,
+    dump: ByteStream,
+) -> Result<RestoreReport> {
+    let placed = restore_into_fresh(target, placement, request.id, contents, dump).await?;
+    let mut report = RestoreReport {
+        kept: placed.kept,
+        findings: placed.findings,
+        ..RestoreReport::default()
+    };
+    count(&mut report, &placed.walked);
+    Ok(report)
+}
+
+fn count(report: &mut RestoreReport, walked: &Walked) {
+    if let Walked::Complete(contents) = walked {
+        report.rows = contents.rows();
+        report.tables = Some(contents.tables.len() as u64);
+    }
+}
+
+/// Reads all of the dump, so that whatever is wrong with it is known before the database is touched.
+async fn whole(cx: &Context, request: &RestoreRequest, dump: ByteStream) -> Result<Option<Contents>> {
+    cx.events.emit(Event::Step(format!(
+        "reading the whole dump before {} is touched",
+        request.database
+    )));
+    let (mut dump, outcome) = checked(dump, Limits::default());
+    while dump.try_next().await?.is_some() {}
+    Ok(match outcome.get() {
+        Some(Walked::Complete(contents)) => Some((**contents).clone()),
+        _ => None,
+    })
+}
+
+async fn demand_roles(session: &Session, contents: &Contents) -> Result<()> {
+    let missing = missing_roles(session, contents).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!(
+            "the server has no role {}, which owns something in the dump",
+            missing.join(", ")
+        ),
+    )
+    .hint("`backup-postgres restore --globals` makes the roles of the backup"))
+}
+
+/// The dump, with an event for each piece that goes by.
+fn watched(cx: &Context, database: &str, dump: ByteStream) -> ByteStream {
+    let (events, name, read) = (cx.events.clone(), database.to_owned(), AtomicU64::new(0));
+    events.emit(Event::ArtifactStarted {
+        name: name.clone(),
+        expected: None,
+    });
+    dump.inspect_ok(move |bytes| {
+        let read = read.fetch_add(bytes.len() as u64, Ordering::Relaxed) + bytes.len() as u64;
+        events.emit(Event::ArtifactProgress {
+            name: name.clone(),
+            read,
+            written: read,
+        });
+    })
+    .boxed()
+}

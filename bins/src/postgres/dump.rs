@@ -1,0 +1,152 @@
+//! `dump`: back up databases, roles and tablespaces.
+
+use super::{PROGRAM, prune, target::target};
+use crate::{context::Context, output::Report, repository, table::safe};
+use backup_core::{
+    Error, ErrorKind, Result,
+    event::{Event, Finding, Severity},
+    run::{BackupReport, backup},
+    target::{BackupTarget, Plan},
+};
+use serde::Serialize;
+
+/// Backs up, then lets the keep rules take their course. A failed prune is a finding: the backup is good.
+pub(super) async fn dump(context: &Context) -> Result<()> {
+    let target = target(context)?;
+    if context.config.dry_run {
+        let cx = repository::for_reading(context, PROGRAM)?;
+        return context.output.report(&Planned::new(&target.plan(&cx).await?));
+    }
+    let cx = repository::for_backup(context, PROGRAM)?;
+    let report = backup(&cx, &target, &repository::backup_request(context)).await?;
+    let mut findings = report.findings.clone();
+    if report.manifest.complete {
+        findings.extend(prune::after_backup(context, &cx).await);
+    }
+    finish(context, &cx, &report, findings)
+}
+
+fn finish(context: &Context, cx: &backup_core::Context, report: &BackupReport, findings: Vec<Finding>) -> Result<()> {
+    for finding in &findings {
+        context.events.emit(Event::Finding(finding.clone()));
+    }
+    let location = cx
+        .store
+        .location()
+        .of(&backup_core::store::Key::from(report.manifest.id.to_string()));
+    context.output.report(&Done::new(report, &location, &findings))?;
+    if !report.failures.is_empty() {
+        return Err(incomplete(report));
+    }
+    context
+        .output
+        .line(&format!("PostgreSQL backup complete: {location}"))?;
+    let serious = findings.iter().any(|finding| finding.severity > Severity::Note);
+    if context.config.strict && serious {
+        return Err(Error::new(
+            ErrorKind::Findings,
+            "the backup is complete, and there are findings",
+        ));
+    }
+    Ok(())
+}
+
+/// A partial backup is an error: 5 if every failure is that of a server that is gone, else 6.
+fn incomplete(report: &BackupReport) -> Error {
+    let unreachable = report
+        .failures
+        .iter()
+        .all(|failed| failed.error.kind() == ErrorKind::SourceUnreachable);
+    let kind = if unreachable {
+        ErrorKind::SourceUnreachable
+    } else {
+        ErrorKind::SourceFailed
+    };
+    let failed: Vec<String> = report
+        .failures
+        .iter()
+        .map(|failed| format!("{}: {}", safe(&failed.name), failed.error.chain()))
+        .collect();
+    let all = failed.len() + report.manifest.artifacts.len();
+    let error = Error::new(
+        kind,
+        format!(
+            "backup {} is PARTIAL, {} of {all} failed",
+            report.manifest.id,
+            failed.len()
+        ),
+    )
+    .because(failed.join("; "));
+    let hints = report.failures.iter().flat_map(|failed| failed.error.hints());
+    hints
+        .fold(error, |error, hint| error.hint(hint.clone()))
+        .hint("the others are stored and can be restored; run again for a complete backup")
+}
+
+#[derive(Serialize)]
+struct Planned {
+    lineage: String,
+    artifacts: Vec<String>,
+}
+
+impl Planned {
+    fn new(plan: &Plan) -> Self {
+        let artifacts = plan.artifacts.iter().map(|artifact| artifact.name.clone()).collect();
+        Self {
+            lineage: plan.lineage.clone(),
+            artifacts,
+        }
+    }
+}
+
+impl Report for Planned {
+    fn text(&self) -> String {
+        self.artifacts
+            .iter()
+            .map(|name| format!("would back up {}\n", safe(name)))
+            .collect()
+    }
+}
+
+#[derive(Serialize)]
+struct Done {
+    id: String,
+    location: String,
+    complete: bool,
+    plain_length: u64,
+    stored_length: u64,
+    artifacts: Vec<serde_json::Value>,
+    failures: Vec<serde_json::Value>,
+    findings: Vec<Finding>,
+}
+
+impl Done {
+    fn new(report: &BackupReport, location: &str, findings: &[Finding]) -> Self {
+        let manifest = &report.manifest;
+        let stored = |artifact: &backup_core::catalog::Artifact| {
+            artifact.objects.iter().map(|object| object.length).sum::<u64>()
+        };
+        let artifact = |artifact: &backup_core::catalog::Artifact| serde_json::json!({ "name": artifact.name, "plain_length": artifact.plain_length, "stored_length": stored(artifact), "details": artifact.details });
+        Self {
+            id: manifest.id.to_string(),
+            location: location.to_owned(),
+            complete: manifest.complete,
+            plain_length: manifest.plain_length(),
+            stored_length: manifest.artifacts.iter().map(stored).sum(),
+            artifacts: manifest.artifacts.iter().map(artifact).collect(),
+            failures: manifest
+                .failures
+                .iter()
+                .map(|failed| serde_json::json!({ "name": failed.name, "error": failed.error }))
+                .collect(),
+            findings: findings.to_vec(),
+        }
+    }
+}
+
+impl Report for Done {
+    /// People read the documented lines.
+    fn text(&self) -> String {
+        String::new()
+    }
+}

@@ -1,0 +1,165 @@
+//! `list`: what is there.
+
+use super::PROGRAM;
+use crate::{
+    context::Context,
+    output::Report,
+    repository,
+    table::{Align, Table, bytes},
+};
+use backup_core::{
+    Result,
+    catalog::{Entry, Mode, foreign, list as catalog},
+    event::{Event, Finding, Severity},
+};
+use futures::TryStreamExt;
+use serde::Serialize;
+
+/// How many foreign keys are named.
+const NAMED: usize = 5;
+
+/// Shows every backup, newest first, and whether there are files that are not ours.
+pub(super) async fn list(context: &Context) -> Result<()> {
+    let cx = repository::for_reading(context, PROGRAM)?;
+    let mut shown = Shown::default();
+    if let Some(repository) = backup_core::catalog::Repository::open(&cx).await? {
+        let mut entries = std::pin::pin!(catalog::entries(&cx, &repository).await?);
+        while let Some(entry) = entries.try_next().await? {
+            shown.backups.push(Line::new(&cx, &entry));
+        }
+    }
+    let mut strangers = foreign::foreign(&cx);
+    while let Some(key) = strangers.try_next().await? {
+        shown.foreign += 1;
+        if shown.foreign_names.len() < NAMED {
+            shown.foreign_names.push(cx.store.location().of(&key));
+        }
+    }
+    if let Some(finding) = shown.finding() {
+        context.events.emit(Event::Finding(finding));
+    }
+    context.output.report(&shown)
+}
+
+#[derive(Default, Serialize)]
+struct Shown {
+    backups: Vec<Line>,
+    foreign: u64,
+    foreign_names: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    id: String,
+    state: String,
+    mode: &'static str,
+    authentic: bool,
+    plain_length: u64,
+    stored_length: u64,
+    artifacts: usize,
+    failures: Vec<String>,
+    verified: Option<String>,
+    failed: Option<String>,
+    problem: Option<String>,
+}
+
+impl Line {
+    fn new(cx: &backup_core::Context, entry: &Entry) -> Self {
+        let manifest = entry.manifest.as_ref().ok().map(|signed| &signed.value);
+        let objects = manifest
+            .into_iter()
+            .flat_map(|manifest| &manifest.artifacts)
+            .flat_map(|artifact| &artifact.objects);
+        Self {
+            id: entry.id.to_string(),
+            state: entry.state().to_string(),
+            mode: manifest.map_or("?", |manifest| mode(manifest.mode)),
+            authentic: entry.is_authentic(cx),
+            plain_length: manifest.map_or(0, backup_core::catalog::Manifest::plain_length),
+            stored_length: objects.map(|object| object.length).sum(),
+            artifacts: manifest.map_or(0, |manifest| manifest.artifacts.len()),
+            failures: manifest.map_or_else(Vec::new, |manifest| {
+                manifest.failures.iter().map(|failed| failed.name.clone()).collect()
+            }),
+            verified: entry.proof.verified.as_ref().map(|evidence| evidence.at.to_string()),
+            failed: entry.proof.failed.as_ref().map(|evidence| evidence.at.to_string()),
+            problem: entry.manifest.as_ref().err().map(backup_core::Error::chain),
+        }
+    }
+
+    fn remarks(&self) -> String {
+        let mut remarks = Vec::new();
+        if let Some(problem) = &self.problem {
+            remarks.push(problem.clone());
+        } else if !self.authentic {
+            remarks.push("unauthenticated".to_owned());
+        }
+        if !self.failures.is_empty() {
+            remarks.push(format!("missing: {}", self.failures.join(", ")));
+        }
+        match (&self.failed, &self.verified) {
+            (Some(at), _) => remarks.push(format!("verification FAILED {at}")),
+            (None, Some(at)) => remarks.push(format!("verified {at}")),
+            (None, None) => {}
+        }
+        remarks.join("; ")
+    }
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Sealed => "sealed",
+        Mode::SseKms => "sse-kms",
+        Mode::SseS3 => "sse-s3",
+    }
+}
+
+impl Shown {
+    fn finding(&self) -> Option<Finding> {
+        (self.foreign > 0).then(|| Finding {
+            severity: Severity::Note,
+            subject: "foreign files".to_owned(),
+            message: format!(
+                "{} objects belong to no run of ours, as {}",
+                self.foreign,
+                self.foreign_names.join(", ")
+            ),
+            hint: Some("files of the old script can be restored by key; prune never touches them".to_owned()),
+        })
+    }
+}
+
+impl Report for Shown {
+    fn text(&self) -> String {
+        if self.backups.is_empty() {
+            return "no backups\n".to_owned();
+        }
+        let columns = [
+            ("BACKUP", Align::Left),
+            ("STATE", Align::Left),
+            ("MODE", Align::Left),
+            ("ARTIFACTS", Align::Right),
+            ("CONTENT", Align::Right),
+            ("STORED", Align::Right),
+            ("REMARKS", Align::Left),
+        ];
+        let mut table = Table::new(columns);
+        for line in &self.backups {
+            let (count, content, stored) = (
+                line.artifacts.to_string(),
+                bytes(line.plain_length),
+                bytes(line.stored_length),
+            );
+            table.row([
+                line.id.as_str(),
+                &line.state,
+                line.mode,
+                &count,
+                &content,
+                &stored,
+                &line.remarks(),
+            ]);
+        }
+        table.to_string()
+    }
+}

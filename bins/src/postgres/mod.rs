@@ -1,0 +1,33 @@
+//! The verbs of `backup-postgres`.
+
+mod check;
+mod dump;
+mod list;
+mod prune;
+mod restore;
+mod target;
+mod verify;
+
+use crate::{
+    args::postgres::{Asked, PostgresArgs},
+    context::Context,
+};
+use backup_core::Result;
+
+/// The name in manifests and headers.
+const PROGRAM: &str = "backup-postgres";
+
+/// Does what was asked for.
+///
+/// # Errors
+/// What went wrong; its kind decides the exit code.
+pub async fn run(args: PostgresArgs, context: Context) -> Result<()> {
+    match args.asked() {
+        Asked::Dump => Box::pin(dump::dump(&context)).await,
+        Asked::Restore(what) => Box::pin(restore::restore(&context, what)).await,
+        Asked::Verify(what) => Box::pin(verify::verify(&context, what)).await,
+        Asked::List => Box::pin(list::list(&context)).await,
+        Asked::Prune => Box::pin(prune::prune(&context)).await,
+        Asked::Check => Box::pin(check::check(&context)).await,
+    }
+}

@@ -1,0 +1,127 @@
+//! `prune`: delete what the keep rules do not keep, and what dead runs left.
+
+use super::PROGRAM;
+use crate::{
+    config::common::Keep,
+    context::Context,
+    output::Report,
+    repository,
+    table::{Align, Table},
+};
+use backup_core::{
+    self as core, Result,
+    catalog::{Holder, Repository},
+    event::{Finding, Severity},
+    retention::Policy,
+    run::prune::{PrunePlan, PruneReport, PruneRequest, Verdict, plan_prune, prune as execute},
+};
+use backup_postgres::PgDump;
+use serde::Serialize;
+
+/// Plans, and unless it is a dry run, deletes.
+pub(super) async fn prune(context: &Context) -> Result<()> {
+    if context.config.dry_run {
+        let cx = repository::for_reading(context, PROGRAM)?;
+        let request = request(context, repository::existing(&cx).await?);
+        let plan = plan_prune(&cx, &request, cx.clock.now(), None).await?;
+        return context.output.report(&Shown::new(&plan, None));
+    }
+    let cx = repository::for_reading(context, PROGRAM)?;
+    let repository = repository::existing(&cx).await?;
+    let cx = cx.probed().await?;
+    let report = execute(&cx, &request(context, repository)).await?;
+    context.output.report(&Shown::new(&report.plan, Some(&report)))
+}
+
+/// What a finished backup lets go. Whatever goes wrong is a finding: the backup is good.
+pub(super) async fn after_backup(context: &Context, cx: &core::Context) -> Vec<Finding> {
+    let pruned = async {
+        let repository = repository::existing(cx).await?;
+        execute(&cx.probed().await?, &request(context, repository)).await
+    };
+    match pruned.await {
+        Ok(_) => Vec::new(),
+        Err(error) => vec![Finding {
+            severity: Severity::Warning,
+            subject: "retention".to_owned(),
+            message: format!("old backups could not be removed: {}", error.chain()),
+            hint: Some("run `backup-postgres prune`".to_owned()),
+        }],
+    }
+}
+
+fn request(context: &Context, repository: Repository) -> PruneRequest {
+    PruneRequest {
+        repository,
+        target: PgDump::NAME.to_owned(),
+        policy: policy(context.config.keep),
+        holder: Holder::of_this_process(),
+        patience: context.config.lease_wait,
+    }
+}
+
+fn policy(keep: Keep) -> Policy {
+    Policy {
+        keep_days: keep.days,
+        keep_last: keep.last,
+        keep_daily: keep.daily,
+        keep_weekly: keep.weekly,
+        keep_monthly: keep.monthly,
+    }
+}
+
+#[derive(Serialize)]
+struct Shown {
+    executed: bool,
+    backups: Vec<Line>,
+    orphans: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    id: String,
+    stays: bool,
+    why: String,
+}
+
+impl Shown {
+    fn new(plan: &PrunePlan, executed: Option<&PruneReport>) -> Self {
+        let backups = plan.backups.iter().map(|decision| Line {
+            id: decision.id.to_string(),
+            stays: decision.reason.keeps(),
+            why: decision.reason.to_string(),
+        });
+        let orphans = plan.orphans.iter().map(|orphan| match &orphan.verdict {
+            Verdict::Remove => Line {
+                id: orphan.id.to_string(),
+                stays: false,
+                why: "left behind by a dead run".to_owned(),
+            },
+            Verdict::Keep(why) => Line {
+                id: orphan.id.to_string(),
+                stays: true,
+                why: format!("no manifest: {why}"),
+            },
+        });
+        Self {
+            executed: executed.is_some(),
+            backups: backups.collect(),
+            orphans: orphans.collect(),
+        }
+    }
+}
+
+impl Report for Shown {
+    fn text(&self) -> String {
+        let mut table = Table::new([("BACKUP", Align::Left), ("", Align::Left), ("WHY", Align::Left)]);
+        for line in self.backups.iter().chain(&self.orphans) {
+            let what = match (line.stays, self.executed) {
+                (true, _) => "stays",
+                (false, true) => "deleted",
+                (false, false) => "would go",
+            };
+            table.row([line.id.as_str(), what, &line.why]);
+        }
+        table.to_string()
+    }
+}

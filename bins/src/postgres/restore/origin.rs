@@ -1,0 +1,232 @@
+//! Where a restore reads from: a backup's artifact, a key of the store, or a file.
+
+use super::super::PROGRAM;
+use crate::{
+    args::postgres::{At, RestoreArgs},
+    context::Context,
+    repository,
+};
+use backup_core::{
+    self as core, Error, ErrorKind, Result,
+    catalog::{Artifact, Entry, Manifest, Repository, Signed, list},
+    event::{Event, Finding, Severity},
+    id::BackupId,
+    pipeline::{ByteStream, ContentSource, Source, content},
+    store::Key,
+};
+use backup_postgres::{PgDump, target::ArtifactDetails};
+use futures::{StreamExt, TryStreamExt, stream};
+use std::path::PathBuf;
+
+/// What is restored.
+pub(super) enum Origin {
+    /// An artifact of a backup: every byte is checked against its manifest.
+    Backup(Box<FromBackup>),
+    /// An object without a manifest, as the old script stored them.
+    Key(Key),
+    /// A local file, as the old script made them.
+    File(PathBuf),
+}
+
+pub(super) struct FromBackup {
+    manifest: Manifest,
+    artifact: Artifact,
+    newest_good: Option<BackupId>,
+}
+
+impl Origin {
+    pub(super) async fn find(cx: &core::Context, args: &RestoreArgs, artifact: &str) -> Result<Self> {
+        match &args.from {
+            None => from_backup(cx, args, args.at.unwrap_or(At::Latest), artifact).await,
+            Some(from) if PathBuf::from(from).is_file() => Ok(Self::File(from.into())),
+            Some(from) => from_key(cx, args, from).await,
+        }
+    }
+
+    /// Says what cannot be promised of it.
+    pub(super) fn announce(&self, context: &Context) -> Result<()> {
+        let message = match self {
+            Self::Backup(_) => return Ok(()),
+            Self::Key(_) | Self::File(_) => {
+                "it has no manifest: nobody vouches for its bytes, and they are checked as far as the format allows"
+            }
+        };
+        context.events.emit(Event::Finding(Finding {
+            severity: Severity::Warning,
+            subject: self.name(),
+            message: message.to_owned(),
+            hint: None,
+        }));
+        Ok(())
+    }
+
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Backup(backup) => format!("backup {}", backup.manifest.id),
+            Self::Key(key) => key.to_string(),
+            Self::File(path) => path.display().to_string(),
+        }
+    }
+
+    /// Names databases that the restore makes on its way.
+    pub(super) fn id(&self, cx: &core::Context) -> BackupId {
+        match self {
+            Self::Backup(backup) => backup.manifest.id,
+            Self::Key(_) | Self::File(_) => BackupId::at(cx.clock.now()),
+        }
+    }
+
+    pub(super) fn schema_version(&self) -> Option<i64> {
+        let Self::Backup(backup) = self else { return None };
+        let details = serde_json::Value::Object(backup.artifact.details.clone());
+        serde_json::from_value::<ArtifactDetails>(details).ok()?.schema_version
+    }
+
+    /// The dump, from its beginning.
+    pub(super) fn open(&self, cx: &core::Context) -> ByteStream {
+        match self {
+            Self::Backup(backup) => {
+                let source = ContentSource {
+                    store: cx.store.clone(),
+                    repository: backup.manifest.repository,
+                    component: PgDump::COMPONENT.to_owned(),
+                    keyring: cx.keyring.clone(),
+                };
+                content(source, backup.artifact.objects.clone())
+            }
+            Self::Key(key) => object(cx, key.clone()),
+            Self::File(path) => file(path.clone()),
+        }
+    }
+
+    /// Damage names the newest backup that is known to be good.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        match self {
+            Self::Backup(backup) if error.kind() == ErrorKind::Damaged => {
+                let error = error.context(format!("backup {} is damaged", backup.manifest.id));
+                match backup.newest_good {
+                    Some(good) => error.hint(format!("the newest other backup is {good}: --at {good}")),
+                    None => error.hint("there is no other complete backup of it"),
+                }
+            }
+            _ => error,
+        }
+    }
+}
+
+async fn from_backup(cx: &core::Context, args: &RestoreArgs, at: At, artifact: &str) -> Result<Origin> {
+    let repository = repository::existing(cx).await?;
+    let has = |entry: &Entry| {
+        entry
+            .manifest
+            .as_ref()
+            .is_ok_and(|signed| find(&signed.value, artifact).is_some())
+    };
+    let entry = match at {
+        At::Latest => list::latest(cx, &repository, PgDump::NAME, has).await?,
+        At::Id(id) => list::entry(cx, &repository, id).await?,
+    };
+    let entry = entry.ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, format!("there is no such backup of {artifact}"))
+            .hint(format!("`{PROGRAM} list` shows what is there"))
+    })?;
+    let signed = trusted(cx, args, entry)?;
+    let Some(found) = find(&signed.value, artifact) else {
+        return Err(Error::new(
+            ErrorKind::NotFound,
+            format!("backup {} does not hold {artifact}", signed.value.id),
+        )
+        .hint(failure(&signed.value, artifact)));
+    };
+    let (found, id) = (found.clone(), signed.value.id);
+    let newest_good = list::latest(cx, &repository, PgDump::NAME, |entry| {
+        entry.id != id && entry.proof.failed.is_none() && has(entry)
+    })
+    .await?;
+    Ok(Origin::Backup(Box::new(FromBackup {
+        manifest: signed.value,
+        artifact: found,
+        newest_good: newest_good.map(|entry| entry.id),
+    })))
+}
+
+/// Only what a known key signed; without any key, what the store encrypts has to do.
+fn trusted(cx: &core::Context, args: &RestoreArgs, entry: Entry) -> Result<Signed<Manifest>> {
+    let authentic = entry.is_authentic(cx);
+    let id = entry.id;
+    let signed = *entry.manifest?;
+    if authentic || args.allow_unauthenticated_origin {
+        return Ok(signed);
+    }
+    Err(Error::new(ErrorKind::Refused, format!("no known key vouches for backup {id}"))
+        .hint("give the key file that has the signing key, or its `verify` line, or both old and new keys after a rotation")
+        .hint("if you know where it comes from: --allow-unauthenticated-origin"))
+}
+
+fn find<'m>(manifest: &'m Manifest, artifact: &str) -> Option<&'m Artifact> {
+    manifest.artifacts.iter().find(|found| found.name == artifact)
+}
+
+fn failure(manifest: &Manifest, artifact: &str) -> String {
+    match manifest.failures.iter().find(|failed| failed.name == artifact) {
+        Some(failed) => format!("it failed when the backup was made: {}", failed.error),
+        None => "`list --json` shows what is in which backup".to_owned(),
+    }
+}
+
+/// A key that belongs to a backup is restored as that; any other is taken as it is.
+async fn from_key(cx: &core::Context, args: &RestoreArgs, from: &str) -> Result<Origin> {
+    let key = relative(cx, from);
+    let text = key.as_str().unwrap_or_default();
+    if let (Some(repository), Some(id)) = (
+        Repository::open(cx).await?,
+        text.get(..15).and_then(|id| id.parse().ok()),
+    ) && let Some(entry) = list::entry(cx, &repository, id).await?
+    {
+        let signed = trusted(cx, args, entry)?;
+        let holds = |artifact: &&Artifact| artifact.objects.iter().any(|object| object.key == text);
+        if let Some(artifact) = signed.value.artifacts.iter().find(holds).cloned() {
+            return Ok(Origin::Backup(Box::new(FromBackup {
+                manifest: signed.value,
+                artifact,
+                newest_good: None,
+            })));
+        }
+    }
+    if text.ends_with(".pbe") {
+        return Err(Error::new(ErrorKind::NotFound, format!("no manifest names {key}"))
+            .hint("a sealed object is restored through its backup: --at ID"));
+    }
+    match cx.store.head(&key).await? {
+        Some(_) => Ok(Origin::Key(key)),
+        None => Err(Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "there is neither a file {from} nor an object {}",
+                cx.store.location().of(&key)
+            ),
+        )),
+    }
+}
+
+/// A full address of this store, or a key in it.
+fn relative(cx: &core::Context, from: &str) -> Key {
+    let root = format!("{}/", cx.store.location());
+    Key::from(from.strip_prefix(&root).unwrap_or(from))
+}
+
+fn object(cx: &core::Context, key: Key) -> ByteStream {
+    let store = cx.store.clone();
+    let body = async move {
+        let missing = || Error::new(ErrorKind::NotFound, format!("{key} is gone"));
+        let download = store.get(&key, None, None).await?.ok_or_else(missing)?;
+        let length = download.meta.length;
+        Ok::<_, Error>(Source::sized(download.body.map_err(Error::from), length).into_stream())
+    };
+    stream::once(body).try_flatten().boxed()
+}
+
+fn file(path: PathBuf) -> ByteStream {
+    let opened = async move { Ok::<_, Error>(Source::file(&path).await?.into_stream()) };
+    stream::once(opened).try_flatten().boxed()
+}

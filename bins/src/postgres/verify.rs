@@ -1,0 +1,162 @@
+//! `verify`: prove that backups can be restored.
+
+use super::{PROGRAM, target::target};
+use crate::{
+    args::postgres::{At, Depth, VerifyArgs},
+    context::Context,
+    output::Report,
+    repository,
+    table::{Align, Table, safe},
+};
+use backup_core::{
+    self as core, Error, ErrorKind, Result,
+    catalog::{self, Entry, Evidence, Format, Manifest, Repository, evidence, list},
+    run::{self, Damage},
+    target::BackupTarget,
+};
+use serde::Serialize;
+
+/// Verifies one backup, or all of them; damage ends with exit 10 after everything was looked at.
+pub(super) async fn verify(context: &Context, args: &VerifyArgs) -> Result<()> {
+    let target = target(context)?;
+    let cx = repository::for_reading(context, PROGRAM)?;
+    let repository = repository::existing(&cx).await?;
+    let mut shown = Shown::default();
+    for id in asked_for(&cx, &repository, &target, args).await? {
+        let Some(entry) = list::entry(&cx, &repository, id).await? else {
+            continue;
+        };
+        shown.lines.push(one(context, &cx, &target, entry, args.depth).await?);
+    }
+    context.output.report(&shown)?;
+    match shown.lines.iter().filter(|line| !line.ok).count() {
+        0 => Ok(()),
+        damaged => Err(Error::new(
+            ErrorKind::Damaged,
+            format!("{damaged} of {} backups are damaged", shown.lines.len()),
+        )
+        .hint("`list` shows which backup was verified last; restore from that one, and back up again now")),
+    }
+}
+
+async fn asked_for(
+    cx: &core::Context,
+    repository: &Repository,
+    target: &impl BackupTarget,
+    args: &VerifyArgs,
+) -> Result<Vec<core::id::BackupId>> {
+    if args.all {
+        return list::ids(cx).await;
+    }
+    let entry = match args.id.unwrap_or(At::Latest) {
+        At::Latest => list::latest(cx, repository, target.name(), |_| true).await?,
+        At::Id(id) => list::entry(cx, repository, id).await?,
+    };
+    let entry = entry
+        .ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such backup").hint("`list` shows what is there"))?;
+    Ok(vec![entry.id])
+}
+
+async fn one(
+    context: &Context,
+    cx: &core::Context,
+    target: &impl BackupTarget,
+    entry: Entry,
+    depth: Depth,
+) -> Result<Line> {
+    let manifest = match &entry.manifest {
+        Ok(signed) => &signed.value,
+        Err(error) => return Ok(Line::unreadable(&entry, error)),
+    };
+    let depth = match depth {
+        Depth::Objects => catalog::Depth::Objects,
+        Depth::Content => catalog::Depth::Content,
+    };
+    let damage = run::verify(cx, target, manifest, depth).await?;
+    if context.config.evidence {
+        evidence::record(cx, &proof(cx, manifest, depth, &damage)).await?;
+    }
+    Ok(Line::new(cx, &entry, manifest, &damage))
+}
+
+fn proof(cx: &core::Context, manifest: &Manifest, depth: catalog::Depth, damage: &[Damage]) -> Evidence {
+    Evidence {
+        format: Format,
+        id: manifest.id,
+        repository: manifest.repository,
+        target: manifest.target.clone(),
+        at: cx.clock.now(),
+        depth,
+        ok: damage.is_empty(),
+        damaged: damage.iter().map(|damage| damage.key.clone()).collect(),
+        tool: cx.tool.clone(),
+    }
+}
+
+#[derive(Default, Serialize)]
+struct Shown {
+    lines: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    id: String,
+    ok: bool,
+    state: String,
+    authentic: bool,
+    artifacts: usize,
+    damage: Vec<String>,
+}
+
+impl Line {
+    fn new(cx: &core::Context, entry: &Entry, manifest: &Manifest, damage: &[Damage]) -> Self {
+        Self {
+            id: entry.id.to_string(),
+            ok: damage.is_empty(),
+            state: entry.state().to_string(),
+            authentic: entry.is_authentic(cx),
+            artifacts: manifest.artifacts.len(),
+            damage: damage
+                .iter()
+                .map(|damage| format!("{}: {}", damage.key, damage.what))
+                .collect(),
+        }
+    }
+
+    fn unreadable(entry: &Entry, error: &Error) -> Self {
+        Self {
+            id: entry.id.to_string(),
+            ok: false,
+            state: entry.state().to_string(),
+            authentic: false,
+            artifacts: 0,
+            damage: vec![error.chain()],
+        }
+    }
+}
+
+impl Report for Shown {
+    fn text(&self) -> String {
+        let mut table = Table::new([
+            ("BACKUP", Align::Left),
+            ("STATE", Align::Left),
+            ("ARTIFACTS", Align::Right),
+            ("RESULT", Align::Left),
+        ]);
+        for line in &self.lines {
+            let result = match (line.ok, line.authentic) {
+                (true, true) => "ok",
+                (true, false) => "ok, unauthenticated",
+                (false, _) => "DAMAGED",
+            };
+            table.row([line.id.as_str(), &line.state, &line.artifacts.to_string(), result]);
+        }
+        let damage: String = self
+            .lines
+            .iter()
+            .flat_map(|line| &line.damage)
+            .map(|what| format!("damaged: {}\n", safe(what)))
+            .collect();
+        format!("{table}{damage}")
+    }
+}

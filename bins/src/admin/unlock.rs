@@ -1,7 +1,10 @@
 //! `unlock`: break the lease of a run that is known to be dead.
 
 use crate::{context::Context, repository};
-use backup_core::{Error, ErrorKind, Result, catalog::lease};
+use backup_core::{
+    Error, ErrorKind, Result,
+    catalog::lease::{self, LeaseState},
+};
 
 /// Removes every entry of the lease of `target`. A run that still lives notices, and stops.
 pub(super) async fn unlock(context: &Context, target: &str, confirmed: Option<&str>) -> Result<()> {
@@ -15,14 +18,18 @@ pub(super) async fn unlock(context: &Context, target: &str, confirmed: Option<&s
     }
     let cx = repository::for_reading(context, "backup-admin")?;
     let broken = lease::unlock(&cx, target).await?;
-    let holders = broken.iter().filter_map(|entry| entry.body.as_ref());
-    for holder in holders {
+    // An entry that cannot be read counts as held; a run that ended well leaves its entry as `released`.
+    let held: Vec<_> = broken
+        .iter()
+        .filter(|entry| entry.body.as_ref().is_none_or(|body| body.state == LeaseState::Held))
+        .collect();
+    for holder in held.iter().filter_map(|entry| entry.body.as_ref()) {
         context.output.line(&format!(
             "released: {} by pid {} on {}",
             holder.purpose, holder.pid, holder.host
         ))?;
     }
-    if broken.is_empty() {
+    if held.is_empty() {
         context.output.line(&format!("{target} was not locked"))?;
     }
     Ok(())

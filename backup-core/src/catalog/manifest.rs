@@ -13,6 +13,7 @@ use crate::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 
 /// Who encrypts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,6 +90,16 @@ pub struct Failure {
     pub error: String,
 }
 
+impl Artifact {
+    /// Bytes in the store, of all objects together.
+    #[must_use]
+    pub fn stored_length(&self) -> u64 {
+        self.objects
+            .iter()
+            .fold(0, |sum, object| sum.saturating_add(object.length))
+    }
+}
+
 impl Document for Manifest {
     const KIND: Kind = Kind::Manifest;
 }
@@ -109,6 +120,23 @@ impl Manifest {
             .map(|object| Key::from(object.key.as_str()))
     }
 
+    /// Every artifact has a name of its own and objects; sealed ones are sealed, and others are not: a forged mode must not pass plain bytes for sealed.
+    fn check_artifacts(&self) -> Result<(), &'static str> {
+        let names: HashSet<&str> = self.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
+        if names.len() != self.artifacts.len() {
+            return Err("names an artifact twice");
+        }
+        if self.artifacts.iter().any(|artifact| artifact.objects.is_empty()) {
+            return Err("has an artifact without objects");
+        }
+        let sealed = self.mode == Mode::Sealed;
+        let fits = |object: &StoredObject| object.file_id.is_some() == sealed && (object.payload_offset > 0) == sealed;
+        match self.artifacts.iter().flat_map(|artifact| &artifact.objects).all(fits) {
+            true => Ok(()),
+            false => Err("does not agree with its objects on who encrypts"),
+        }
+    }
+
     /// Demands that this is the manifest of `id` in `repository`, and that it owns nothing outside its own name.
     ///
     /// # Errors
@@ -124,6 +152,7 @@ impl Manifest {
         layout::check_target(&self.target).map_err(|error| {
             Error::new(ErrorKind::Damaged, format!("the manifest of {id} is malformed")).because(error)
         })?;
+        self.check_artifacts().or_else(|what| wrong(what.to_owned()))?;
         match self.owned_keys().find(|key| !layout::belongs_to(id, key)) {
             Some(key) => wrong(format!("claims {key}, which is not its own")),
             None => Ok(()),

@@ -1,7 +1,13 @@
 //! From the objects of an artifact back to its content.
 
 use super::{object_reader::ObjectReader, source::ByteStream};
-use crate::{Result, catalog::StoredObject, id::RepositoryId, keys::Keyring, store::Store};
+use crate::{
+    Error, ErrorKind, Result,
+    catalog::{Artifact, StoredObject},
+    id::RepositoryId,
+    keys::Keyring,
+    store::Store,
+};
 use bytes::Bytes;
 use futures::StreamExt;
 use std::{collections::VecDeque, sync::Arc};
@@ -22,13 +28,15 @@ pub struct ContentSource {
 /// The content of an artifact: its objects in order, opened and decompressed.
 ///
 /// Every byte that comes out has been authenticated (sealed objects), and the stream ends without an error only if every object was there, whole, had
-/// the recorded length and digest, and was the one that the manifest means. Objects that the store encrypts carry no seal: of those, only the end of
+/// the recorded length and digest, and was the one that the manifest means, and if they hold as much as was backed up. Objects that the store encrypts carry no seal: of those, only the end of
 /// the stream proves the bytes that came before. Memory: what the store gives at once, and one zstd frame.
 #[must_use]
-pub fn content(source: ContentSource, objects: Vec<StoredObject>) -> ByteStream {
+pub fn content(source: ContentSource, artifact: Artifact) -> ByteStream {
     let state = Reading {
         source,
-        waiting: objects.into(),
+        name: artifact.name,
+        left: artifact.plain_length,
+        waiting: artifact.objects.into(),
         current: None,
     };
     futures::stream::try_unfold(state, |mut state| async move {
@@ -39,6 +47,8 @@ pub fn content(source: ContentSource, objects: Vec<StoredObject>) -> ByteStream 
 
 struct Reading {
     source: ContentSource,
+    name: String,
+    left: u64,
     waiting: VecDeque<StoredObject>,
     current: Option<ObjectReader>,
 }
@@ -50,14 +60,34 @@ impl Reading {
                 Some(object) => object,
                 None => match self.waiting.pop_front() {
                     Some(record) => ObjectReader::begin(&self.source, record).await?,
-                    None => return Ok(None),
+                    None => return self.end(),
                 },
             };
             if let Some(bytes) = object.next().await? {
                 self.current = Some(object);
+                self.left = self
+                    .left
+                    .checked_sub(bytes.len() as u64)
+                    .ok_or_else(|| self.wrong("more"))?;
                 return Ok(Some(bytes));
             }
             object.finish()?;
         }
+    }
+
+    /// No object is left: everything that was recorded must have come.
+    fn end(&self) -> Result<Option<Bytes>> {
+        if self.left == 0 {
+            Ok(None)
+        } else {
+            Err(self.wrong("less"))
+        }
+    }
+
+    fn wrong(&self, what: &str) -> Error {
+        Error::new(
+            ErrorKind::Damaged,
+            format!("the objects of {} hold {what} than was backed up", self.name),
+        )
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct ObjectFacts {
     pub(super) length: u64,
     pub(super) payload_offset: u64,
     pub(super) sha256: [u8; 32],
-    /// What stands before the payload; the digest does not cover it.
+    /// What `read_back` returns: header and preamble.
     pub(super) header: Vec<u8>,
 }
 
@@ -62,9 +62,9 @@ impl ObjectWriter {
             let (sealer, header) = Sealer::begin(spec, &seal.keyring, seal.entropy.as_ref())?;
             writer.facts.file_id = Some(sealer.file_id());
             writer.facts.payload_offset = sealer.payload_offset();
-            let (clear, payload) = header.split_at(usize::try_from(sealer.payload_offset()).unwrap_or(header.len()));
+            let (_, payload) = header.split_at(usize::try_from(sealer.payload_offset()).unwrap_or(header.len()));
             writer.digest.update(payload);
-            writer.facts.header = clear.to_vec();
+            writer.facts.header = header.to_vec();
             writer.buffer.extend_from_slice(&header);
             writer.sealing = Some((Box::new(sealer), name.compress.then(SeekTable::default)));
         }
@@ -79,17 +79,22 @@ impl ObjectWriter {
         self.append(&frame.bytes)
     }
 
+    /// Whether the object holds so many frames that the artifact has to go on in the next one: the seek table is kept in memory.
+    pub(super) fn is_full(&self) -> bool {
+        const MOST_FRAMES: usize = 1 << 20;
+        matches!(&self.sealing, Some((_, Some(table))) if table.frames().len() >= MOST_FRAMES)
+    }
+
     /// A part of exactly `size` bytes, as long as there is that much.
     pub(super) fn take_part(&mut self, size: usize) -> Option<Bytes> {
         if self.buffer.len() < size {
             return None;
         }
         self.facts.length += size as u64;
-        let mut next = Vec::with_capacity(self.buffer.capacity());
-        next.extend_from_slice(&self.buffer[size..]);
-        let mut part = std::mem::replace(&mut self.buffer, next);
-        part.truncate(size);
-        Some(part.into())
+        // Copied, so that a part takes no more than its size and the buffer is used again.
+        let part = Bytes::copy_from_slice(&self.buffer[..size]);
+        self.buffer.drain(..size);
+        Some(part)
     }
 
     /// Ends the object. What is returned follows the parts taken so far; it may be longer than a part.

@@ -3,6 +3,7 @@
 use crate::{
     Error, ErrorKind, Result,
     catalog::StoredObject,
+    seal::PREAMBLE_LEN,
     store::{Key, Store},
 };
 use futures::TryStreamExt;
@@ -11,8 +12,8 @@ use sha2::{Digest, Sha256};
 /// Longest header that `docs/FORMAT.md` allows, so that a false record cannot take memory.
 const MAX_HEADER: u64 = 8 + 4 + 4096 + 4 + 16384 + 32;
 
-/// Reads a whole object, compares its length and digest with the record, and returns the bytes before the payload, which the digest does not cover:
-/// whoever calls compares them with what was sent, or opens them with a key. Constant memory.
+/// Reads a whole object, compares its length and digest with the record, and returns its beginning: the bytes before the payload, which the digest does
+/// not cover, and the preamble that is needed to open them. Whoever calls compares them with what was sent, or opens them. Constant memory.
 ///
 /// # Errors
 /// [`ErrorKind::Damaged`] naming the key if the object is missing, or longer, shorter or other than recorded; the store's error if it cannot be read.
@@ -25,13 +26,22 @@ pub async fn read_back(store: &dyn Store, object: &StoredObject) -> Result<Vec<u
     let Some(download) = store.get(&key, None, None).await? else {
         return Err(damaged("is missing".to_owned()));
     };
+    // An object that the store encrypts has no beginning of ours.
+    let begin = if object.payload_offset == 0 {
+        0
+    } else {
+        object.payload_offset + PREAMBLE_LEN as u64
+    };
     let (mut header, mut length, mut digest) = (Vec::new(), 0u64, Sha256::new());
     let mut body = download.body;
     while let Some(bytes) = body.try_next().await? {
-        let clear = object.payload_offset.saturating_sub(length).min(bytes.len() as u64);
-        let (clear, payload) = bytes.split_at(usize::try_from(clear).unwrap_or(bytes.len()));
-        header.extend_from_slice(clear);
-        digest.update(payload);
+        let until = |end: u64| {
+            usize::try_from(end.saturating_sub(length))
+                .unwrap_or(usize::MAX)
+                .min(bytes.len())
+        };
+        header.extend_from_slice(&bytes[..until(begin)]);
+        digest.update(&bytes[until(object.payload_offset)..]);
         length += bytes.len() as u64;
     }
     if length != object.length {

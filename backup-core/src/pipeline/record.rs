@@ -14,7 +14,7 @@ use crate::{
     frames::FrameEncoder,
     id::RepositoryId,
     keys::Keyring,
-    store::{Key, PutReceipt, Store},
+    store::{Key, PutReceipt, ServerEncryption, Store, StoreError, StoreErrorKind},
 };
 use bytes::Bytes;
 use std::{fmt, sync::Arc};
@@ -29,8 +29,18 @@ use tokio_util::sync::CancellationToken;
 pub enum Packing {
     /// Compressed and sealed by us.
     Sealed(Sealing),
-    /// Stored as it comes; the store encrypts and confirms it.
-    Raw,
+    /// Stored as it comes; the store encrypts, and must confirm it for every object.
+    Raw(ServerEncryption),
+}
+
+impl Packing {
+    fn demand_confirmation(&self, key: &Key, receipt: &PutReceipt) -> Result<()> {
+        use ServerEncryption::{Kms, S3};
+        match (self, &receipt.encryption) {
+            (Self::Sealed(_), _) | (Self::Raw(S3), Some(S3)) | (Self::Raw(Kms(_)), Some(Kms(_))) => Ok(()),
+            (Self::Raw(_), _) => Err(StoreError::new(StoreErrorKind::NotEncrypted, "store", key).into()),
+        }
+    }
 }
 
 /// What sealing needs to know.
@@ -44,8 +54,8 @@ pub struct Sealing {
     pub component: String,
     /// Name and version of the program.
     pub tool: String,
-    /// Level of zstd.
-    pub level: i32,
+    /// Compresses; shared by all artifacts of a run, so that they share its memory.
+    pub encoder: Arc<FrameEncoder>,
     /// Where file keys come from.
     pub entropy: Arc<dyn Entropy>,
 }
@@ -180,7 +190,7 @@ impl Recorder {
         let gone = |_| Error::new(ErrorKind::Internal, "nobody takes the packed frames");
         let mut frames = Frames::new(source.into_stream(), self.shape.frame);
         let encoder = match &self.packing {
-            Packing::Sealed(sealing) if compress => Some(Arc::new(FrameEncoder::new(sealing.level)?)),
+            Packing::Sealed(sealing) if compress => Some(sealing.encoder.clone()),
             _ => None,
         };
         while let Some(frame) = frames.next().await? {
@@ -207,11 +217,8 @@ impl Recorder {
                     state.read += frame.content;
                     writer = self.absorb(writer, frame, state).await?;
                     progress(state.read, state.written);
-                    if state
-                        .sender
-                        .as_ref()
-                        .is_some_and(|sender| sender.sent() >= self.shape.max_parts)
-                    {
+                    let parts = state.sender.as_ref().map_or(0, PartSender::sent);
+                    if parts >= self.shape.max_parts || writer.is_full() {
                         self.finish(name, writer, state).await?;
                         writer = self.begin(name, state)?;
                     }
@@ -265,9 +272,11 @@ impl Recorder {
         }
         let receipt = sender(state)?.finish(rest).await?;
         state.sender = None;
+        let confirmed = self.packing.demand_confirmation(&name.key, &receipt);
         state.headers.push(facts.header.clone());
         state.done.push(record_of(&name, facts, receipt));
-        Ok(())
+        // Only now, so that an object that the store did not encrypt is taken back with the others.
+        confirmed
     }
 
     /// Reads every object back: what the store gives must be what was sent.

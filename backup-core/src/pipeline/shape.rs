@@ -4,6 +4,8 @@
 const MAX_PARTS: usize = 9_000;
 
 const MIB: usize = 1 << 20;
+/// What zstd holds for one frame at level 3; higher levels take more.
+const CONTEXT: usize = 4 * MIB;
 const MIN_PART: usize = 5 * MIB;
 
 /// Sizes and counts of everything that one stream holds in memory. All of it follows from the budget; nothing depends on the size of the data.
@@ -23,7 +25,7 @@ pub struct Shape {
 
 impl Shape {
     /// The smallest budget for one stream, in bytes: below it S3's smallest part does not fit.
-    pub const MIN_BUDGET: usize = 20 * MIB;
+    pub const MIN_BUDGET: usize = 24 * MIB;
 
     /// Cuts `budget` bytes for each of `streams` streams on a machine with `threads` threads. A budget below [`Shape::MIN_BUDGET`] for each
     /// stream is taken as that.
@@ -34,7 +36,7 @@ impl Shape {
         let part = (share / 8).clamp(MIN_PART, 64 * MIB);
         // Half of the share holds parts (one of them is being filled), a quarter holds frames before and after compression.
         let in_flight = (share / 2 / part).saturating_sub(1).clamp(1, 8);
-        let workers = (share / 4 / (2 * frame)).clamp(1, threads.max(1));
+        let workers = (share / 4 / (2 * frame + CONTEXT)).clamp(1, threads.max(1));
         Self {
             frame,
             workers,
@@ -48,7 +50,7 @@ impl Shape {
     #[must_use]
     pub fn bound(&self) -> usize {
         // Two frames more than there are workers: one being read, one being sealed.
-        2 * self.frame * (self.workers + 2) + self.part * (self.in_flight + 1) + self.frame
+        (2 * self.frame) * (self.workers + 2) + CONTEXT * self.workers + self.part * (self.in_flight + 1) + self.frame
     }
 }
 

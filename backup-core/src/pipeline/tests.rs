@@ -3,10 +3,12 @@
 use super::*;
 use crate::{
     Error, ErrorKind, Result,
+    catalog::Artifact,
     clock::SystemClock,
+    frames::FrameEncoder,
     id::Id16,
     keys::{KeyKind, Keyring, generate},
-    store::{Key, Store},
+    store::{Key, ServerEncryption, Store},
     testing::{ManualClock, MemoryOptions, MemoryStore, SeededEntropy},
 };
 use bytes::Bytes;
@@ -33,6 +35,7 @@ fn bench(packing: impl FnOnce(Sealing) -> Packing) -> Bench {
         clock,
         MemoryOptions {
             part_min: 1,
+            encrypts: true,
             ..MemoryOptions::default()
         },
     );
@@ -42,7 +45,7 @@ fn bench(packing: impl FnOnce(Sealing) -> Packing) -> Bench {
         repository: REPOSITORY,
         component: "postgres".into(),
         tool: "test 1".into(),
-        level: 3,
+        encoder: Arc::new(FrameEncoder::new(3).unwrap()),
         entropy: Arc::new(SeededEntropy::new(2)),
     };
     let recorder = Recorder {
@@ -89,6 +92,16 @@ fn source(bytes: &[u8]) -> Source {
     Source::vouched(stream::iter(pieces))
 }
 
+fn artifact(recorded: &Recorded) -> Artifact {
+    Artifact {
+        name: "a".into(),
+        content_type: "text/plain".into(),
+        plain_length: recorded.plain_length,
+        objects: recorded.objects.clone(),
+        details: serde_json::Map::new(),
+    }
+}
+
 async fn read(bench: &Bench, keyring: Option<Arc<Keyring>>, recorded: &Recorded) -> Result<Vec<u8>> {
     let source = ContentSource {
         store: Arc::new(bench.memory.clone()),
@@ -96,7 +109,7 @@ async fn read(bench: &Bench, keyring: Option<Arc<Keyring>>, recorded: &Recorded)
         component: "postgres".into(),
         keyring,
     };
-    let pieces: Vec<Bytes> = content(source, recorded.objects.clone()).try_collect().await?;
+    let pieces: Vec<Bytes> = content(source, artifact(recorded)).try_collect().await?;
     Ok(pieces.concat())
 }
 
@@ -123,7 +136,7 @@ async fn what_was_recorded_comes_back() {
 
 #[tokio::test]
 async fn raw_artifacts_are_stored_as_they_come() {
-    let bench = bench(|_| Packing::Raw);
+    let bench = bench(|_| Packing::Raw(ServerEncryption::Kms(None)));
     let data = data(50_000);
     let recorded = bench
         .recorder
@@ -269,4 +282,31 @@ async fn a_missing_object_is_damage_and_is_named() {
         error.kind() == ErrorKind::Damaged && error.to_string().contains("id/a.pbe is missing"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_confirm_its_encryption_gets_nothing() {
+    let bench = bench(|_| Packing::Raw(ServerEncryption::S3));
+    let error = bench
+        .recorder
+        .record(&name(false), source(&data(20_000)), &|_, _| ())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!((bench.memory.keys().len(), bench.memory.unfinished()), (0, 0));
+}
+
+#[tokio::test]
+async fn content_that_is_shorter_or_longer_than_recorded_is_damage() {
+    let bench = bench(Packing::Sealed);
+    let mut recorded = bench
+        .recorder
+        .record(&name(true), source(&data(5_000)), &|_, _| ())
+        .await
+        .unwrap();
+    for length in [4_999, 5_001] {
+        recorded.plain_length = length;
+        let error = read(&bench, Some(bench.keyring.clone()), &recorded).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged);
+    }
 }

@@ -5,14 +5,15 @@ use crate::{
     catalog::{Claim, Failure, Format, Holder, Lease, Manifest, Mode, Repository, claim, commit},
     context::Context,
     event::{Event, Finding},
+    frames::FrameEncoder,
     id::BackupId,
     pipeline::{Packing, Recorder, Sealing, Shape},
     session::Session,
-    store::Key,
+    store::{Key, ServerEncryption},
     target::{BackupTarget, FailedArtifact, Outcome, Plan},
 };
 use jiff::Timestamp;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// How a backup is made.
 #[derive(Debug, Clone)]
@@ -40,8 +41,8 @@ pub struct BackupReport {
     pub findings: Vec<Finding>,
 }
 
-/// Backs up a target: plan, lease, claim, data, manifest. A backup exists when this returns `Ok`, and only then; killed anywhere, it leaves nothing that
-/// `list` shows. Artifacts that failed are named in a manifest that is marked as not complete.
+/// Backs up a target: plan, lease, claim, data, manifest. When this returns `Ok`, the backup exists; killed anywhere, it exists whole or not at all. After
+/// an error of the store while the manifest was written it may exist too. Artifacts that failed are named in a manifest that is marked as not complete.
 ///
 /// # Errors
 /// Fails with nothing to show if the plan, the lease or the store fails, if no artifact could be stored, or if the run is cancelled.
@@ -126,7 +127,7 @@ impl Run<'_> {
 
     async fn write(&self, claim: &Claim) -> Result<(Timestamp, Outcome)> {
         let started = self.cx.clock.now();
-        let session = Session::new(claim.id, self.recorder(), self.cx.events.clone());
+        let session = Session::new(claim.id, self.recorder()?, self.cx.events.clone());
         let outcome = self.target.backup(self.cx, self.plan, &session).await?;
         Ok((started, accounted_for(self.plan, outcome)?))
     }
@@ -138,7 +139,7 @@ impl Run<'_> {
         error
     }
 
-    fn recorder(&self) -> Recorder {
+    fn recorder(&self) -> Result<Recorder> {
         let Self { cx, request, .. } = self;
         let packing = match request.mode {
             Mode::Sealed => Packing::Sealed(Sealing {
@@ -146,18 +147,19 @@ impl Run<'_> {
                 repository: self.repository.id,
                 component: self.target.component().to_owned(),
                 tool: cx.tool.clone(),
-                level: request.level,
+                encoder: Arc::new(FrameEncoder::new(request.level)?),
                 entropy: cx.entropy.clone(),
             }),
-            Mode::SseKms | Mode::SseS3 => Packing::Raw,
+            Mode::SseKms => Packing::Raw(ServerEncryption::Kms(None)),
+            Mode::SseS3 => Packing::Raw(ServerEncryption::S3),
         };
-        Recorder {
+        Ok(Recorder {
             store: cx.store.clone(),
             shape: Shape::within(request.memory, self.plan.jobs, request.threads),
             packing,
             clock: cx.clock.clone(),
             cancel: cx.cancel.clone(),
-        }
+        })
     }
 
     fn manifest(&self, claim: &Claim, started: Timestamp, outcome: &Outcome) -> Manifest {
@@ -189,17 +191,20 @@ impl Run<'_> {
     }
 }
 
-/// Every planned artifact is stored or reported as failed, and at least one is stored.
+/// The stored and the failed artifacts are together exactly the plan, and at least one is stored.
 fn accounted_for(plan: &Plan, mut outcome: Outcome) -> Result<Outcome> {
-    for planned in &plan.artifacts {
-        let stored = outcome.artifacts.iter().any(|artifact| artifact.name == planned.name);
-        let failed = outcome.failures.iter().any(|failure| failure.name == planned.name);
-        if !stored && !failed {
-            return Err(Error::new(
-                ErrorKind::Internal,
-                format!("{} was neither stored nor reported", planned.name),
-            ));
-        }
+    let stored = outcome.artifacts.iter().map(|artifact| artifact.name.as_str());
+    let mut reported: Vec<&str> = stored
+        .chain(outcome.failures.iter().map(|failed| failed.name.as_str()))
+        .collect();
+    let mut planned: Vec<&str> = plan.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
+    reported.sort_unstable();
+    planned.sort_unstable();
+    if reported != planned {
+        return Err(Error::new(
+            ErrorKind::Internal,
+            "what was stored and what failed is not what was planned",
+        ));
     }
     if !outcome.artifacts.is_empty() {
         return Ok(outcome);

@@ -1,11 +1,13 @@
 //! Proves that what is stored is what was backed up.
 
 use crate::{
-    ErrorKind, Result,
-    catalog::{Artifact, Depth, Manifest},
+    Error, ErrorKind, Result,
+    catalog::{Artifact, Depth, Manifest, StoredObject},
     context::Context,
     event::Event,
+    keys::Keyring,
     pipeline::{ContentSource, content, read_back},
+    seal::{Expected, Header, RangeOpener},
     target::BackupTarget,
 };
 
@@ -20,47 +22,93 @@ pub struct Damage {
     pub what: String,
 }
 
-/// Verifies every artifact of a backup and returns what is damaged; nothing if all is well. Writes nothing, takes no lease. Constant memory.
+/// What a verification found.
+#[derive(Debug, Default)]
+pub struct Verification {
+    /// What is damaged.
+    pub damage: Vec<Damage>,
+    /// Why it ended before everything was looked at: store unreachable, key missing, cancelled. That is neither damage nor health.
+    pub interrupted: Option<Error>,
+}
+
+impl Verification {
+    /// Whether everything was looked at, and is what was backed up.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.damage.is_empty() && self.interrupted.is_none()
+    }
+}
+
+/// Looks at every artifact of a backup. Writes nothing, takes no lease. Constant memory.
 ///
-/// # Errors
-/// Fails if something could not be looked at: store unreachable, key missing. That is not damage, and not health.
-pub async fn verify(cx: &Context, target: &dyn BackupTarget, manifest: &Manifest, depth: Depth) -> Result<Vec<Damage>> {
+/// [`Depth::Objects`] reads every stored byte; headers are opened with the keys that are there, else only compared with the manifest. [`Depth::Content`]
+/// also opens and decompresses every byte and hands it to the component.
+pub async fn verify(cx: &Context, target: &dyn BackupTarget, manifest: &Manifest, depth: Depth) -> Verification {
     cx.events.emit(Event::RunStarted {
         verb: "verify",
         target: target.name().to_owned(),
     });
-    let mut damaged = Vec::new();
+    let mut found = Verification::default();
     for artifact in &manifest.artifacts {
-        let expected = artifact.objects.iter().map(|object| object.length).sum();
-        cx.events.emit(Event::ArtifactStarted {
-            name: artifact.name.clone(),
-            expected: Some(expected),
-        });
-        let found = match depth {
-            Depth::Objects => objects(cx, artifact).await?,
-            Depth::Content | Depth::Restore => contents(cx, target, manifest, artifact).await?,
+        let looked = tokio::select! {
+            looked = one(cx, target, manifest, artifact, depth) => looked,
+            () = cx.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, format!("verify {}", artifact.name))),
         };
-        match found.first() {
-            None => cx.events.emit(Event::ArtifactFinished {
-                name: artifact.name.clone(),
-                read: expected,
-                written: 0,
-            }),
-            Some(first) => cx.events.emit(Event::ArtifactFailed {
-                name: artifact.name.clone(),
-                error: first.what.clone(),
-            }),
+        match looked {
+            Ok(damage) => found.damage.extend(damage),
+            Err(error) => {
+                found.interrupted = Some(error);
+                break;
+            }
         }
-        damaged.extend(found);
     }
-    Ok(damaged)
+    found
 }
 
-async fn objects(cx: &Context, artifact: &Artifact) -> Result<Vec<Damage>> {
+async fn one(
+    cx: &Context,
+    target: &dyn BackupTarget,
+    manifest: &Manifest,
+    artifact: &Artifact,
+    depth: Depth,
+) -> Result<Vec<Damage>> {
+    let (name, expected) = (artifact.name.clone(), artifact.stored_length());
+    cx.events.emit(Event::ArtifactStarted {
+        name: name.clone(),
+        expected: Some(expected),
+    });
+    let damage = match depth {
+        Depth::Objects => objects(cx, target, manifest, artifact).await?,
+        Depth::Content | Depth::Restore => contents(cx, target, manifest, artifact).await?,
+    };
+    cx.events.emit(match damage.first() {
+        None => Event::ArtifactFinished {
+            name,
+            read: expected,
+            written: 0,
+        },
+        Some(first) => Event::ArtifactFailed {
+            name,
+            error: first.what.clone(),
+        },
+    });
+    Ok(damage)
+}
+
+async fn objects(
+    cx: &Context,
+    target: &dyn BackupTarget,
+    manifest: &Manifest,
+    artifact: &Artifact,
+) -> Result<Vec<Damage>> {
     let mut damaged = Vec::new();
     for object in &artifact.objects {
-        match read_back(cx.store.as_ref(), object).await {
-            Ok(_header) => {}
+        let checked = match read_back(cx.store.as_ref(), object).await {
+            Ok(begin) => header(cx.keyring.as_deref(), target, manifest, object, &begin),
+            Err(error) => Err(error),
+        };
+        match checked {
+            Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::Damaged => {
                 damaged.push(damage(artifact, &object.key, error.chain()))
             }
@@ -70,6 +118,49 @@ async fn objects(cx: &Context, artifact: &Artifact) -> Result<Vec<Damage>> {
     Ok(damaged)
 }
 
+/// The digest in the manifest covers the payload only, so the header is looked at by itself.
+fn header(
+    keyring: Option<&Keyring>,
+    target: &dyn BackupTarget,
+    manifest: &Manifest,
+    object: &StoredObject,
+    begin: &[u8],
+) -> Result<()> {
+    let Some(file_id) = object.file_id else { return Ok(()) };
+    if let Some(keyring) = keyring.filter(|keyring| keyring.can_open()) {
+        let expected = Expected {
+            component: Some(target.component().to_owned()),
+            ..Expected::new(manifest.repository, object.logical_path.clone()).with_file_id(file_id)
+        };
+        return RangeOpener::new(begin, object.length, &expected, keyring).map(drop);
+    }
+    let header = Header::parse(begin)?;
+    let same = header.is_some_and(|header| {
+        let spec = header.spec();
+        let claims = (
+            spec.repository,
+            spec.logical_path.as_str(),
+            header.file_id(),
+            header.payload_offset(),
+        );
+        claims
+            == (
+                manifest.repository,
+                object.logical_path.as_str(),
+                file_id,
+                object.payload_offset,
+            )
+    });
+    if same {
+        Ok(())
+    } else {
+        Err(Error::new(
+            ErrorKind::Damaged,
+            "its header is not that of the object in the manifest",
+        ))
+    }
+}
+
 /// Damage of the stored bytes names its key; else the content is read whole, as a restore would.
 async fn contents(
     cx: &Context,
@@ -77,11 +168,11 @@ async fn contents(
     manifest: &Manifest,
     artifact: &Artifact,
 ) -> Result<Vec<Damage>> {
-    let stream = content(content_source(cx, target, manifest), artifact.objects.clone());
+    let stream = content(content_source(cx, target, manifest), artifact.clone());
     match target.verify(cx, artifact, stream).await {
         Ok(()) => Ok(Vec::new()),
         Err(error) if error.kind() == ErrorKind::Damaged => {
-            let stored = objects(cx, artifact).await?;
+            let stored = objects(cx, target, manifest, artifact).await?;
             let key = artifact.objects.first().map_or("", |object| object.key.as_str());
             Ok(if stored.is_empty() {
                 vec![damage(artifact, key, error.chain())]

@@ -4,8 +4,8 @@ use super::clock::{SeededEntropy, mix};
 use crate::{
     clock::Clock,
     store::{
-        Download, ETag, Key, ListDepth, ListEntry, ListOrder, Location, ObjectMeta, PutMode, PutReceipt, Store,
-        StoreError, StoreErrorKind, StoreResult, UnfinishedUpload, Upload,
+        Download, ETag, Key, ListDepth, ListEntry, ListOrder, Location, ObjectMeta, PutMode, PutReceipt,
+        ServerEncryption, Store, StoreError, StoreErrorKind, StoreResult, UnfinishedUpload, Upload,
     },
 };
 use async_trait::async_trait;
@@ -33,6 +33,8 @@ pub struct MemoryOptions {
     pub whole_seconds: bool,
     /// Whether objects may be deleted; if not, deleting answers [`StoreErrorKind::Forbidden`].
     pub deletes: bool,
+    /// Whether answers say that the store encrypted with its KMS.
+    pub encrypts: bool,
     /// The least size of a part that is not the last one.
     pub part_min: usize,
     /// Seed of the order and the page sizes of listings.
@@ -45,6 +47,7 @@ impl Default for MemoryOptions {
             conditional: true,
             whole_seconds: false,
             deletes: true,
+            encrypts: false,
             part_min: 5 << 20,
             seed: 0,
         }
@@ -183,6 +186,7 @@ impl Shared {
         }
         let receipt = PutReceipt {
             etag: object.meta.etag.clone(),
+            encryption: self.options.encrypts.then_some(ServerEncryption::Kms(None)),
             ..PutReceipt::default()
         };
         state.objects.insert(key.clone(), object);

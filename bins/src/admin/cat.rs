@@ -28,7 +28,7 @@ pub(super) async fn cat(context: &Context, name: &str) -> Result<()> {
 
 async fn open(cx: &core::Context, name: &str) -> Result<ByteStream> {
     match stored::find(cx, name).await? {
-        Stored::Artifact { manifest, artifact, .. } => Ok(content(source(cx, &manifest), artifact.objects)),
+        Stored::Artifact { manifest, artifact, .. } => Ok(content(source(cx, &manifest), *artifact)),
         Stored::Plain(key) if name.ends_with(".pbe") => {
             Err(Error::new(ErrorKind::NotFound, format!("no manifest names {key}"))
                 .hint("a sealed object without its manifest is opened by tests/reader (python3 -m reader open)"))

@@ -86,7 +86,29 @@ impl Adapter {
         entries.filter(move |entry| future::ready(begins(entry))).boxed()
     }
 
+    /// A prefix that ends inside a name is looked for in one folder; only what begins with it is walked.
     fn walk_flat(&self, folder: Option<Path>, prefix: &Key) -> BoxStream<'static, StoreResult<ListEntry>> {
+        if prefix.is_root() || prefix.as_bytes().ends_with(b"/") {
+            return self.walk_tree(folder, prefix);
+        }
+        let (store, wanted) = (self.clone(), prefix.clone());
+        let beside = {
+            let (store, wanted) = (store.clone(), wanted.clone());
+            stream::once(async move { store.walk_folder(folder, &wanted).await }).flat_map(stream::iter)
+        };
+        beside
+            .flat_map(move |entry| match entry {
+                Ok(ListEntry::Folder(found)) if found.strip_prefix(&wanted).is_none() => stream::empty().boxed(),
+                Ok(ListEntry::Folder(found)) => match folder_of(&found) {
+                    Ok(folder) => store.walk_tree(folder, &wanted),
+                    Err(error) => stream::iter([Err(error)]).boxed(),
+                },
+                other => stream::iter([other]).boxed(),
+            })
+            .boxed()
+    }
+
+    fn walk_tree(&self, folder: Option<Path>, prefix: &Key) -> BoxStream<'static, StoreResult<ListEntry>> {
         let (store, prefix) = (self.clone(), prefix.clone());
         let found = self.0.objects.list(folder.as_ref());
         found

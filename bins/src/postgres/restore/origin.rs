@@ -93,7 +93,7 @@ impl Origin {
                     component: PgDump::COMPONENT.to_owned(),
                     keyring: cx.keyring.clone(),
                 };
-                content(source, backup.artifact.objects.clone())
+                content(source, backup.artifact.clone())
             }
             Self::Key(key) => object(cx, key.clone()),
             Self::File(path) => file(path.clone()),

@@ -49,7 +49,7 @@ async fn asked_for(
         return list::ids(cx).await;
     }
     let entry = match args.id.unwrap_or(At::Latest) {
-        At::Latest => list::latest(cx, repository, target.name(), |_| true).await?,
+        At::Latest => repository::latest(cx, repository, target.name(), |_| true).await?,
         At::Id(id) => list::entry(cx, repository, id).await?,
     };
     let entry = entry

@@ -102,7 +102,9 @@ fn bad_credentials_and_a_missing_bucket_end_with_8_and_say_which_it_is() {
 fn an_empty_list_of_databases_ends_with_3() {
     let mut bed = Bed::folder();
     bed.set("BACKUP_DATABASES", "");
-    bed.run(&[]).ends_with(3).says(&["database", "HINT: "]);
+    bed.run(&[])
+        .ends_with(3)
+        .says(&["BACKUP_DATABASES: the list is empty", "HINT: "]);
     bed.unset("BACKUP_DATABASES");
     bed.run(&["--database", "a", "--exclude", "a"])
         .ends_with(3)

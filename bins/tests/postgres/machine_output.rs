@@ -29,11 +29,9 @@ fn with_log_format_json_each_line_on_stderr_is_one_object() {
         log_of(&bed.run(arguments));
     }
     let dumped = log_of(&bed.run(&["--log-format", "json", "--database", "json_log"]).succeeds());
-    let finished = dumped
-        .iter()
-        .map(Value::to_string)
-        .find(|line| line.contains("artifact-finished"));
-    assert!(finished.unwrap().contains("json_log"));
+    let finished =
+        |line: &Value| line.to_string().contains("artifact-finished") && line.to_string().contains("json_log");
+    assert!(dumped.iter().any(finished), "{dumped:?}");
 
     bed.set("BACKUP_LOG_FORMAT", "json");
     let failed = bed.run(&["restore", "json_log"]).ends_with(11);

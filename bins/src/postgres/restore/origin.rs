@@ -8,7 +8,7 @@ use crate::{
 };
 use backup_core::{
     self as core, Error, ErrorKind, Result,
-    catalog::{Artifact, Entry, Manifest, Repository, Signed, list},
+    catalog::{Artifact, Entry, Manifest, Repository, Signed, Trust, list},
     event::{Event, Finding, Severity},
     id::BackupId,
     pipeline::{ByteStream, ContentSource, Source, content},
@@ -123,7 +123,7 @@ async fn from_backup(cx: &core::Context, args: &RestoreArgs, at: At, artifact: &
             .is_ok_and(|signed| find(&signed.value, artifact).is_some())
     };
     let entry = match at {
-        At::Latest => list::latest(cx, &repository, PgDump::NAME, has).await?,
+        At::Latest => repository::latest(cx, &repository, PgDump::NAME, has).await?,
         At::Id(id) => list::entry(cx, &repository, id).await?,
     };
     let entry = entry.ok_or_else(|| {
@@ -158,9 +158,19 @@ fn trusted(cx: &core::Context, args: &RestoreArgs, entry: Entry) -> Result<Signe
     if authentic || args.allow_unauthenticated_origin {
         return Ok(signed);
     }
-    Err(Error::new(ErrorKind::Refused, format!("no known key vouches for backup {id}"))
-        .hint("give the key file that has the signing key, or its `verify` line, or both old and new keys after a rotation")
-        .hint("if you know where it comes from: --allow-unauthenticated-origin"))
+    Err(nobody_vouches(id, signed.trust))
+}
+
+/// Somebody signed it, so the right key would do; or nobody did, and none will.
+fn nobody_vouches(id: BackupId, trust: Trust) -> Error {
+    let error = match trust {
+        Trust::Unsigned => Error::new(ErrorKind::Refused, format!("backup {id} is not signed")),
+        Trust::Signed(_) | Trust::UnknownSigner(_) => {
+            Error::new(ErrorKind::Key, format!("no known key vouches for backup {id}"))
+                .hint("give the key file that has the signing key (--key-file or BACKUP_KEY_FILE), or its `verify` line, or both old and new keys after a rotation")
+        }
+    };
+    error.hint("if you know where it comes from: --allow-unauthenticated-origin")
 }
 
 fn find<'m>(manifest: &'m Manifest, artifact: &str) -> Option<&'m Artifact> {

@@ -93,6 +93,14 @@ impl From<Error> for Failure {
     }
 }
 
+/// Stores name keys relative to their root: the operator wants to know which store it was.
+fn located(error: Error, store: Option<&str>) -> Error {
+    match (error.kind(), store) {
+        (ErrorKind::StoreUnreachable | ErrorKind::StoreFailed, Some(store)) => error.context(format!("store {store}")),
+        _ => error,
+    }
+}
+
 struct Setup {
     config: Config,
     settings: Settings,
@@ -125,8 +133,9 @@ impl Setup {
         let ended = runtime.block_on(async {
             let context = self.into_context();
             let received = signals::listen(context.cancel.clone())?;
+            let store = context.config.store.clone();
             verb(args, context).await.map_err(|error| Failure {
-                error,
+                error: located(error, store.as_deref()),
                 signal: received.first(),
             })
         });

@@ -2,7 +2,7 @@
 
 use backup_core::{
     self as core, Result,
-    catalog::{Artifact, Manifest, Repository, list},
+    catalog::{Artifact, Manifest, Repository, Trust, list},
     id::BackupId,
     store::Key,
 };
@@ -14,6 +14,8 @@ pub enum Stored {
     Artifact {
         /// Whether a known key vouches for the backup.
         authentic: bool,
+        /// Who signed its manifest.
+        trust: Trust,
         /// The backup.
         manifest: Box<Manifest>,
         /// The artifact that it is a part of.
@@ -54,11 +56,13 @@ async fn in_backup(cx: &core::Context, name: &str) -> Result<Option<Stored>> {
         return Ok(None);
     };
     let authentic = entry.is_authentic(cx);
-    let manifest = entry.manifest?.value;
+    let signed = *entry.manifest?;
+    let (trust, manifest) = (signed.trust, signed.value);
     let holds = |artifact: &&Artifact| artifact.objects.iter().any(|object| object.key == name);
     let artifact = manifest.artifacts.iter().find(holds).cloned();
     Ok(artifact.map(|artifact| Stored::Artifact {
         authentic,
+        trust,
         manifest: Box::new(manifest),
         artifact: Box::new(artifact),
     }))

@@ -173,6 +173,31 @@ where
     Ok(None)
 }
 
+/// The newest complete backup of `target` that `wanted` accepts, whoever wrote it; `None` if there is none.
+///
+/// For readers without a key that vouches for anything: [`latest`] finds nothing for them. What may be done with an unauthenticated backup is the
+/// caller's decision ([`Entry::is_authentic`]).
+///
+/// # Errors
+/// Those of the store.
+pub async fn latest_of_anyone<P>(
+    cx: &Context,
+    repository: &Repository,
+    target: &str,
+    wanted: P,
+) -> Result<Option<Entry>>
+where
+    P: Fn(&Entry) -> bool,
+{
+    let mut entries = std::pin::pin!(entries(cx, repository).await?);
+    while let Some(entry) = entries.try_next().await? {
+        if entry.target() == Some(target) && entry.state() == State::Complete && wanted(&entry) {
+            return Ok(Some(entry));
+        }
+    }
+    Ok(None)
+}
+
 /// Why `entry` cannot be the latest of its target.
 fn passed_over(cx: &Context, entry: &Entry) -> Option<String> {
     match &entry.manifest {

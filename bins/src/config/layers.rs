@@ -139,7 +139,13 @@ fn checked(setting: &Setting, given: &Given) -> Result<Value> {
             Origin::Environment(name) => (ErrorKind::Config, format!("variable {name}")),
             origin => (ErrorKind::Config, format!("setting '{}' ({origin})", setting.name)),
         };
-        Error::new(kind, place).because(why)
+        let error = Error::new(kind, place).because(why);
+        match (&given.origin, given.text.is_empty()) {
+            (Origin::Environment(name), true) => {
+                error.hint(format!("unset {name} to get the default, or name something"))
+            }
+            _ => error,
+        }
     })
 }
 

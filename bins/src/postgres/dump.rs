@@ -51,14 +51,16 @@ fn finish(context: &Context, cx: &backup_core::Context, report: &BackupReport, f
     Ok(())
 }
 
-/// A partial backup is an error: 5 if every failure is that of a server that is gone, else 6.
+/// A partial backup is an error: 6, or what all failures have in common, if that is a server or a store that is gone.
 fn incomplete(report: &BackupReport) -> Error {
-    let unreachable = report
-        .failures
-        .iter()
-        .all(|failed| failed.error.kind() == ErrorKind::SourceUnreachable);
-    let kind = if unreachable {
-        ErrorKind::SourceUnreachable
+    let mut kinds = report.failures.iter().map(|failed| failed.error.kind());
+    let first = kinds.next().unwrap_or(ErrorKind::SourceFailed);
+    let of_its_own = matches!(
+        first,
+        ErrorKind::SourceUnreachable | ErrorKind::StoreUnreachable | ErrorKind::StoreFailed
+    );
+    let kind = if of_its_own && kinds.all(|kind| kind == first) {
+        first
     } else {
         ErrorKind::SourceFailed
     };

@@ -13,7 +13,7 @@ use backup_postgres::{
     target::{GLOBALS, RestoreRequest, Way},
 };
 use origin::Origin;
-use report::Restored;
+use report::{PlannedRestore, Restored, RestoredGlobals};
 
 /// Restores what was asked for, after the name of what is overwritten was confirmed.
 pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()> {
@@ -42,9 +42,7 @@ async fn one_database(
         id: origin.id(cx),
     };
     if context.config.dry_run {
-        return context
-            .output
-            .line(&format!("would restore {} into {name}", origin.name()));
+        return context.output.report(&PlannedRestore::new(name, &origin));
     }
     let restored = target.restore(cx, &request, || origin.open(cx)).await;
     let report = restored.map_err(|error| origin.explain(error))?;
@@ -75,18 +73,12 @@ async fn globals(context: &Context, cx: &core::Context, target: &PgDump, args: &
     let facts = server_facts(&session).await?;
     let tools = ClientTools::find(&target.tools, facts.version.major()).await?;
     if context.config.dry_run {
-        return context
-            .output
-            .line(&format!("would restore roles and tablespaces of {}", origin.name()));
+        return context.output.report(&PlannedRestore::new(GLOBALS, &origin));
     }
     let done = restore_globals(&target.settings, &tools, origin.open(cx))
         .await
         .map_err(|error| origin.explain(error))?;
-    context.output.line(&format!(
-        "roles and tablespaces: {} made, {} brought up to date",
-        done.created.len(),
-        done.existed.len()
-    ))
+    context.output.report(&RestoredGlobals::new(&origin, done))
 }
 
 fn demand_confirmation(args: &RestoreArgs, name: &str) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::{
 use backup_core::{
     self as core, Error, ErrorKind, Result,
     catalog::{self, Entry, Evidence, Format, Manifest, Repository, evidence, list},
-    run::{self, Damage},
+    run::{self, Damage, Verification},
     target::BackupTarget,
 };
 use serde::Serialize;
@@ -26,17 +26,15 @@ pub(super) async fn verify(context: &Context, args: &VerifyArgs) -> Result<()> {
         let Some(entry) = list::entry(&cx, &repository, id).await? else {
             continue;
         };
-        shown.lines.push(one(context, &cx, &target, entry, args.depth).await?);
+        let (line, interrupted) = one(context, &cx, &target, entry, args.depth).await?;
+        shown.lines.push(line);
+        if let Some(error) = interrupted {
+            shown.interrupted.get_or_insert(error);
+            break;
+        }
     }
     context.output.report(&shown)?;
-    match shown.lines.iter().filter(|line| !line.ok).count() {
-        0 => Ok(()),
-        damaged => Err(Error::new(
-            ErrorKind::Damaged,
-            format!("{damaged} of {} backups are damaged", shown.lines.len()),
-        )
-        .hint("`list` shows which backup was verified last; restore from that one, and back up again now")),
-    }
+    shown.verdict()
 }
 
 async fn asked_for(
@@ -49,7 +47,7 @@ async fn asked_for(
         return list::ids(cx).await;
     }
     let entry = match args.id.unwrap_or(At::Latest) {
-        At::Latest => list::latest(cx, repository, target.name(), |_| true).await?,
+        At::Latest => repository::latest(cx, repository, target.name(), |_| true).await?,
         At::Id(id) => list::entry(cx, repository, id).await?,
     };
     let entry = entry
@@ -63,20 +61,22 @@ async fn one(
     target: &impl BackupTarget,
     entry: Entry,
     depth: Depth,
-) -> Result<Line> {
+
+) -> Result<(Line, Option<Error>)> {
     let manifest = match &entry.manifest {
         Ok(signed) => &signed.value,
-        Err(error) => return Ok(Line::unreadable(&entry, error)),
+        Err(error) => return Ok((Line::unreadable(&entry, error), None)),
     };
     let depth = match depth {
         Depth::Objects => catalog::Depth::Objects,
         Depth::Content => catalog::Depth::Content,
     };
-    let damage = run::verify(cx, target, manifest, depth).await?;
-    if context.config.evidence {
-        evidence::record(cx, &proof(cx, manifest, depth, &damage)).await?;
+    let found = run::verify(cx, target, manifest, depth).await;
+    // What was not looked at to its end proves damage at most, never health.
+    if context.config.evidence && (found.is_good() || !found.damage.is_empty()) {
+        evidence::record(cx, &proof(cx, manifest, depth, &found.damage)).await?;
     }
-    Ok(Line::new(cx, &entry, manifest, &damage))
+    Ok((Line::new(cx, &entry, manifest, &found), found.interrupted))
 }
 
 fn proof(cx: &core::Context, manifest: &Manifest, depth: catalog::Depth, damage: &[Damage]) -> Evidence {
@@ -96,6 +96,23 @@ fn proof(cx: &core::Context, manifest: &Manifest, depth: catalog::Depth, damage:
 #[derive(Default, Serialize)]
 struct Shown {
     lines: Vec<Line>,
+    /// Why not everything could be looked at.
+    #[serde(skip)]
+    interrupted: Option<Error>,
+}
+
+impl Shown {
+    /// Damage comes first: it is known, whatever else could not be looked at.
+    fn verdict(self) -> Result<()> {
+        let damaged = self.lines.iter().filter(|line| !line.damage.is_empty()).count();
+        match (damaged, self.interrupted) {
+            (0, Some(error)) => Err(error),
+            (0, None) if self.lines.is_empty() => Err(Error::new(ErrorKind::NotFound, "there is no backup to verify")),
+            (0, None) => Ok(()),
+            (damaged, _) => Err(Error::new(ErrorKind::Damaged, format!("{damaged} of {} backups are damaged", self.lines.len()))
+                .hint("`list` shows which backup was verified last; restore from that one, and back up again now")),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -109,14 +126,15 @@ struct Line {
 }
 
 impl Line {
-    fn new(cx: &core::Context, entry: &Entry, manifest: &Manifest, damage: &[Damage]) -> Self {
+    fn new(cx: &core::Context, entry: &Entry, manifest: &Manifest, found: &Verification) -> Self {
         Self {
             id: entry.id.to_string(),
-            ok: damage.is_empty(),
+            ok: found.is_good(),
             state: entry.state().to_string(),
             authentic: entry.is_authentic(cx),
             artifacts: manifest.artifacts.len(),
-            damage: damage
+            damage: found
+                .damage
                 .iter()
                 .map(|damage| format!("{}: {}", damage.key, damage.what))
                 .collect(),
@@ -147,6 +165,7 @@ impl Report for Shown {
             let result = match (line.ok, line.authentic) {
                 (true, true) => "ok",
                 (true, false) => "ok, unauthenticated",
+                (false, _) if line.damage.is_empty() => "not looked at to its end",
                 (false, _) => "DAMAGED",
             };
             table.row([line.id.as_str(), &line.state, &line.artifacts.to_string(), result]);

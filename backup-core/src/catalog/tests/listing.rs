@@ -138,6 +138,26 @@ async fn manifests_list_without_a_key_and_are_then_not_authentic() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_key_the_latest_of_anyone_is_still_complete_and_of_the_target() {
+    let [kit, _] = Kit::both();
+    let whole = backup(&kit.cx).await.unwrap();
+    backup_with(&kit.cx, |manifest| manifest.complete = false)
+        .await
+        .unwrap();
+    backup_with(&kit.cx, |manifest| manifest.target = "postgres.base".into())
+        .await
+        .unwrap();
+    let damaged = backup(&kit.cx).await.unwrap();
+    kit.memory.plant(&layout::manifest(damaged), "gone");
+    let mut keyless = kit.cx.clone();
+    keyless.keyring = None;
+    assert_eq!(latest(&keyless).await, None);
+    let repository = Repository::open(&keyless).await.unwrap().unwrap();
+    let found = list::latest_of_anyone(&keyless, &repository, TARGET, |_| true).await;
+    assert_eq!(found.unwrap().unwrap().id, whole);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_backup_of_another_repository_is_damaged() {
     let [kit, _] = Kit::both();
     let id = backup_with(&kit.cx, |_| {}).await.unwrap();

@@ -9,7 +9,7 @@ use crate::{
 };
 use backup_core::{
     self as core, Error, ErrorKind, Result,
-    catalog::{Artifact, Entry, Manifest, list},
+    catalog::{Artifact, Entry, Manifest, Trust, list},
     event::{Event, Finding, Severity},
     id::BackupId,
     pipeline::{ByteStream, ContentSource, Source, content},
@@ -124,7 +124,7 @@ async fn from_backup(cx: &core::Context, args: &RestoreArgs, at: At, artifact: &
             .is_ok_and(|signed| find(&signed.value, artifact).is_some())
     };
     let entry = match at {
-        At::Latest => list::latest(cx, &repository, PgDump::NAME, has).await?,
+        At::Latest => repository::latest(cx, &repository, PgDump::NAME, has).await?,
         At::Id(id) => list::entry(cx, &repository, id).await?,
     };
     let entry = entry.ok_or_else(|| {
@@ -133,7 +133,7 @@ async fn from_backup(cx: &core::Context, args: &RestoreArgs, at: At, artifact: &
     })?;
     let authentic = entry.is_authentic(cx);
     let signed = *entry.manifest?;
-    demand_trust(authentic, signed.value.id, args)?;
+    demand_trust((authentic, signed.trust), signed.value.id, args)?;
     let Some(found) = find(&signed.value, artifact) else {
         return Err(Error::new(
             ErrorKind::NotFound,
@@ -154,13 +154,23 @@ async fn from_backup(cx: &core::Context, args: &RestoreArgs, at: At, artifact: &
 }
 
 /// Only what a known key signed; without any key, what the store encrypts has to do.
-fn demand_trust(authentic: bool, id: BackupId, args: &RestoreArgs) -> Result<()> {
+fn demand_trust((authentic, trust): (bool, Trust), id: BackupId, args: &RestoreArgs) -> Result<()> {
     if authentic || args.allow_unauthenticated_origin {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Refused, format!("no known key vouches for backup {id}"))
-        .hint("give the key file that has the signing key, or its `verify` line, or both old and new keys after a rotation")
-        .hint("if you know where it comes from: --allow-unauthenticated-origin"))
+    Err(nobody_vouches(id, trust))
+}
+
+/// Somebody signed it, so the right key would do; or nobody did, and none will.
+fn nobody_vouches(id: BackupId, trust: Trust) -> Error {
+    let error = match trust {
+        Trust::Unsigned => Error::new(ErrorKind::Refused, format!("backup {id} is not signed")),
+        Trust::Signed(_) | Trust::UnknownSigner(_) => {
+            Error::new(ErrorKind::Key, format!("no known key vouches for backup {id}"))
+                .hint("give the key file that has the signing key (--key-file or BACKUP_KEY_FILE), or its `verify` line, or both old and new keys after a rotation")
+        }
+    };
+    error.hint("if you know where it comes from: --allow-unauthenticated-origin")
 }
 
 fn find<'m>(manifest: &'m Manifest, artifact: &str) -> Option<&'m Artifact> {
@@ -179,10 +189,11 @@ async fn from_key(cx: &core::Context, args: &RestoreArgs, from: &str) -> Result<
     match stored::find(cx, from).await? {
         Stored::Artifact {
             authentic,
+            trust,
             manifest,
             artifact,
         } => {
-            demand_trust(authentic, manifest.id, args)?;
+            demand_trust((authentic, trust), manifest.id, args)?;
             Ok(Origin::Backup(Box::new(FromBackup {
                 manifest: *manifest,
                 artifact: *artifact,

@@ -2,7 +2,10 @@
 
 use super::Origin;
 use crate::{output::Report, table::safe};
-use backup_postgres::target::RestoreReport;
+use backup_postgres::{
+    restore::GlobalsRestored,
+    target::{GLOBALS, RestoreReport},
+};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -59,5 +62,59 @@ impl Report for Restored {
         let (then, now) = (version(self.schema_version_in_backup), version(self.schema_version_now));
         text.push_str(&format!("schema version: {then} in the backup, {now} now\n"));
         text
+    }
+}
+
+/// What a dry run would do.
+#[derive(Serialize)]
+pub(super) struct PlannedRestore {
+    restores: String,
+    from: String,
+}
+
+impl PlannedRestore {
+    pub(super) fn new(what: &str, origin: &Origin) -> Self {
+        Self {
+            restores: what.to_owned(),
+            from: origin.name(),
+        }
+    }
+}
+
+impl Report for PlannedRestore {
+    fn text(&self) -> String {
+        let what = match self.restores.as_str() {
+            GLOBALS => "roles and tablespaces",
+            database => database,
+        };
+        format!("would restore {} from {}\n", safe(what), safe(&self.from))
+    }
+}
+
+/// Roles and tablespaces that a restore made or changed.
+#[derive(Serialize)]
+pub(super) struct RestoredGlobals {
+    from: String,
+    created: Vec<String>,
+    existed: Vec<String>,
+}
+
+impl RestoredGlobals {
+    pub(super) fn new(origin: &Origin, done: GlobalsRestored) -> Self {
+        Self {
+            from: origin.name(),
+            created: done.created,
+            existed: done.existed,
+        }
+    }
+}
+
+impl Report for RestoredGlobals {
+    fn text(&self) -> String {
+        format!(
+            "roles and tablespaces: {} made, {} brought up to date\n",
+            self.created.len(),
+            self.existed.len()
+        )
     }
 }

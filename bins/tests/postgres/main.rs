@@ -1,0 +1,19 @@
+//! `backup-postgres` and `backup-admin` as an operator uses them: processes with an environment of their own, on real servers.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod bed;
+mod damage;
+mod drop_in;
+mod exit_codes;
+mod foreign_files;
+mod keys;
+mod machine_output;
+mod old_script;
+mod partial;
+mod restore;
+mod retention;
+mod secrets;
+mod signals;
+mod store;
+mod whole_job;

@@ -1,0 +1,130 @@
+//! Stopped half-way: nothing is half there, and the next run starts at once.
+
+use crate::bed::{Bed, Output, database};
+use backup_tests::{Action, FaultProxy, Minio, Postgres, Rule, load_big_table};
+use rustix::process::{Pid, Signal, kill_process};
+use std::{
+    io::Write,
+    process::{Child, ChildStdin, Command, Stdio},
+    time::{Duration, Instant},
+};
+use tokio::runtime::Runtime;
+
+/// Holds a table so that `pg_dump` waits for it, until dropped.
+pub(crate) struct TableLock {
+    session: Child,
+    statements: Option<ChildStdin>,
+}
+
+impl TableLock {
+    pub(crate) fn take(server: &Postgres, database: &str, table: &str) -> Self {
+        let mut session = Command::new("psql")
+            .args(["-X", "-q", "-d", database])
+            .envs(server.environment())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut statements = session.stdin.take().unwrap();
+        writeln!(statements, "BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;").unwrap();
+        let held = format!(
+            "SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass AND mode = 'AccessExclusiveLock' AND granted"
+        );
+        wait_until(|| server.psql(database, &held) == "1");
+        Self {
+            session,
+            statements: Some(statements),
+        }
+    }
+}
+
+impl Drop for TableLock {
+    fn drop(&mut self) {
+        drop(self.statements.take());
+        self.session.wait().unwrap();
+    }
+}
+
+/// Whether somebody waits for a lock in the database.
+pub(crate) fn waits_for_a_lock(server: &Postgres, database: &str) -> bool {
+    let waiting =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND wait_event_type = 'Lock'");
+    server.psql("postgres", &waiting) != "0"
+}
+
+pub(crate) fn wait_until(ready: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !ready() {
+        assert!(Instant::now() < deadline, "it did not happen within a minute");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn send(signal: Signal, to: &Child) {
+    kill_process(Pid::from_child(to), signal).unwrap();
+}
+
+fn stopped_while_pg_dump_waits(signal: Signal, code: i32, name: &str) {
+    let (bed, server) = (Bed::minio(), database(name));
+    let before = bed.dump(name);
+    let data = bed.look().data();
+    let lock = TableLock::take(server, name, "accounts");
+    let running = bed.start(&["--database", name]);
+    wait_until(|| waits_for_a_lock(server, name));
+    send(signal, &running);
+    Output::of(running.wait_with_output().unwrap()).ends_with(code);
+    assert_eq!(bed.look().data(), data);
+    assert_eq!(bed.look().manifests(), [format!("_pbe/manifests/{before}.json")]);
+    drop(lock);
+    // No waiting for the lease: the default patience is none.
+    bed.dump(name);
+}
+
+#[test]
+fn sigterm_while_pg_dump_waits_ends_with_143_and_the_next_run_starts_at_once() {
+    stopped_while_pg_dump_waits(Signal::TERM, 143, "stopped_by_term");
+}
+
+#[test]
+fn sigint_while_pg_dump_waits_ends_with_130_and_the_next_run_starts_at_once() {
+    stopped_while_pg_dump_waits(Signal::INT, 130, "stopped_by_int");
+}
+
+fn stopped_in_an_upload(signal: Signal, code: i32, name: &str) {
+    let server = Postgres::shared();
+    load_big_table(server, name, 60_000_000);
+    let runtime = Runtime::new().unwrap();
+    let proxy = runtime.block_on(FaultProxy::start(Minio::shared().port()));
+    let mut bed = Bed::minio();
+    let direct = bed.look();
+    bed.set("AWS_ENDPOINT_URL", &proxy.endpoint());
+    proxy.add(
+        Rule::new(Action::Stall(Duration::from_secs(600)))
+            .method("PUT")
+            .path("partNumber=2"),
+    );
+    let running = bed.start(&["--memory", "20MiB", "--compression-level", "1", "--database", name]);
+    wait_until(|| proxy.log().iter().any(|request| request.contains("partNumber=2")));
+    let marker = direct
+        .keys()
+        .into_iter()
+        .find(|key| key.starts_with("_pbe/started/"))
+        .unwrap();
+    let key = format!("{}/{name}.pgdump.zst.pbe", marker.split('/').nth(2).unwrap());
+    assert_eq!(direct.uploads(&key).len(), 1, "an upload is under way");
+    send(signal, &running);
+    Output::of(running.wait_with_output().unwrap()).ends_with(code);
+    assert_eq!(direct.uploads(&key), []);
+    assert_eq!((direct.data(), direct.manifests()), (vec![], vec![]));
+    proxy.clear();
+    bed.dump(name);
+}
+
+#[test]
+fn sigterm_in_an_upload_ends_with_143_and_leaves_neither_object_nor_upload() {
+    stopped_in_an_upload(Signal::TERM, 143, "upload_term");
+}
+
+#[test]
+fn sigint_in_an_upload_ends_with_130_and_leaves_neither_object_nor_upload() {
+    stopped_in_an_upload(Signal::INT, 130, "upload_int");
+}

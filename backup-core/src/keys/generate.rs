@@ -73,7 +73,11 @@ impl RecoveryPair {
         let lines: Vec<String> = keys.filter_map(|key| key.public).map(|line| line + "\n").collect();
         if !lines.is_empty() {
             let lines = lines.concat();
-            self.secret_file = SecretText(text(&[self.secret_file.expose(), "\n# Sign manifests (public).\n", &lines]));
+            self.secret_file = SecretText(text(&[
+                self.secret_file.expose(),
+                "\n# Sign manifests (public).\n",
+                &lines,
+            ]));
         }
         self
     }

@@ -9,7 +9,8 @@ help:
 	@echo 'make bench   benchmarks, beside the tools that they are measured against'
 	@echo
 	@echo 'demo, test and bench install what they need on Debian 12 by themselves (root or sudo): Debian packages,'
-	@echo 'PyPI wheels, and test servers built from the Go module proxy. Beside package installs they write only to'
+	@echo 'PyPI wheels, and test servers built from the Go module proxy. Beside package installs, and the caches of cargo and'
+	@echo 'pip, they write only to'
 	@echo '  target/                             (CARGO_TARGET_DIR)'
 	@echo '  ~/.cache/platform-backup            (PLATFORM_BACKUP_CACHE) built servers and a Python environment'
 	@echo '  $$TMPDIR                             server folders, removed when they stop'

@@ -2,6 +2,64 @@
 //!
 //! The pieces here know PostgreSQL and its client programs; stores, sealing, manifests and retention are `backup_core`'s. Nothing here reads the
 //! environment: what a program or a service wants is passed in ([`ServerSettings`], [`ToolLocations`]).
+//!
+//! A service that backs up its own databases:
+//!
+//! ```no_run
+//! use backup_core::{
+//!     Context, Result,
+//!     catalog::{Depth, Mode},
+//!     clock::{SystemClock, SystemEntropy},
+//!     event::Quiet,
+//!     keys::Keyring,
+//!     run::{BackupRequest, backup, verify},
+//!     store::{Features, StoreConfig, connect},
+//! };
+//! use backup_postgres::{PgDump, Secret, Selection, ServerSettings, ToolLocations};
+//! use std::{sync::Arc, time::Duration};
+//!
+//! async fn nightly(password: String, key_file: &str) -> Result<()> {
+//!     let target = PgDump {
+//!         settings: ServerSettings {
+//!             host: "postgres".into(),
+//!             user: "kernel".into(),
+//!             password: Some(Secret::new(password)),
+//!             ..ServerSettings::default()
+//!         },
+//!         tools: ToolLocations::default(), // Debian's folders
+//!         selection: Selection::Named(vec!["platform_money".into()]),
+//!         jobs: 2,
+//!     };
+//!     let store = StoreConfig::new("s3://platform-backups/postgres")
+//!         .option("aws_access_key_id", "…")
+//!         .option("aws_secret_access_key", "…");
+//!     let cx = Context {
+//!         store: connect(&store, Arc::new(SystemEntropy))?,
+//!         features: Features::default(),
+//!         keyring: Some(Arc::new(Keyring::parse(key_file, "the key file")?)),
+//!         clock: Arc::new(SystemClock),
+//!         entropy: Arc::new(SystemEntropy),
+//!         events: Arc::new(Quiet),
+//!         cancel: tokio_util::sync::CancellationToken::new(),
+//!         tool: "billing-service 7".into(),
+//!     };
+//!     let request = BackupRequest {
+//!         mode: Mode::Sealed,
+//!         memory: 128 << 20,
+//!         threads: 4,
+//!         level: 3,
+//!         lease_wait: Duration::from_secs(60),
+//!     };
+//!     let report = backup(&cx, &target, &request).await?;
+//!     for failed in &report.failures {
+//!         eprintln!("{} is missing: {}", failed.name, failed.error.chain());
+//!     }
+//!     let damage = verify(&cx, &target, &report.manifest, Depth::Content).await?;
+//!     assert!(damage.is_empty(), "{damage:?}");
+//!     Ok(())
+//! }
+//! # drop(nightly(String::new(), ""));
+//! ```
 
 pub mod archive;
 mod catalog;

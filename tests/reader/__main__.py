@@ -55,7 +55,8 @@ def run_manifest(arguments: argparse.Namespace) -> int:
 
 
 def run_repo(arguments: argparse.Namespace) -> int:
-    found = Repository(arguments.folder, keyfile.load(arguments.key_file), arguments.unsigned)
+    keys = keyfile.load(arguments.key_file) if arguments.key_file else keyfile.Keys()
+    found = Repository(arguments.folder, keys, arguments.unsigned)
     if arguments.extract:
         return extract(found, *arguments.extract)
     findings = Findings(print)
@@ -99,7 +100,7 @@ def parser() -> argparse.ArgumentParser:
     manifest.set_defaults(run=run_manifest)
     repo = commands.add_parser("repo", help="check a whole repository, or extract one artifact")
     repo.add_argument("folder")
-    repo.add_argument("--key-file", required=True)
+    repo.add_argument("--key-file", help="needed for all but unsigned backups that the store encrypts")
     repo.add_argument("--extract", type=artifact_name, metavar="ID/NAME")
     repo.add_argument("--unsigned", action="store_true", help="accept manifests that no key of the key file signed")
     repo.set_defaults(run=run_repo)

@@ -18,11 +18,11 @@ SEALED = "sealed"
 
 ID = re.compile(r"[0-9]{8}_[0-9]{6}")
 TARGET = re.compile(r"[a-z0-9.-]+")
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
 HEX32 = re.compile(r"[0-9a-f]{32}")
 HEX64 = re.compile(r"[0-9a-f]{64}")
-# A key never leaves its repository: no empty, "." or ".." segment.
-KEY = re.compile(r"(?!.*(^|/)\.{0,2}(/|$))[^\0\\\ud800-\udfff]+", re.DOTALL)
+# A key never leaves its repository: no empty, "." or ".." segment, no control character, at most 1024 bytes (checked as characters).
+KEY = re.compile(r"(?!.*(^|/)\.{0,2}(/|$))[^\0-\x1f\x7f\ud800-\udfff]{1,1024}", re.DOTALL)
 
 
 def one_of(*values: str) -> re.Pattern:
@@ -31,7 +31,7 @@ def one_of(*values: str) -> re.Pattern:
 
 @dataclass
 class Optional:
-    """null, or the shape."""
+    """null or missing, or the shape."""
 
     shape: Any
 
@@ -59,6 +59,10 @@ SHAPES = {
 }
 
 
+# What a document may leave out, and what that means.
+LEFT_OUT = {"parents": list, "failures": list, "findings": list, "details": dict}
+
+
 @dataclass
 class Document:
     kind: str
@@ -73,6 +77,8 @@ def check_shape(value: Any, shape: Any, where: str) -> None:
         return None if value is None else check_shape(value, shape.shape, where)
     if isinstance(shape, dict) and isinstance(value, dict):
         for name, inner in shape.items():
+            if name in LEFT_OUT:
+                value.setdefault(name, LEFT_OUT[name]())
             if name not in value and not isinstance(inner, Optional):
                 raise Damaged(f"{where}: no field {name}")
             check_shape(value.get(name), inner, f"{where}.{name}")

@@ -63,7 +63,7 @@ def _take_frame(pieces: Pieces) -> tuple[int, bytes]:
     try:
         header_bytes = zstandard.frame_header_size(head)
         about = zstandard.get_frame_parameters(head)
-        if about.dict_id or not 0 <= about.content_size <= MAX_CONTENT or about.window_size > 2 * MAX_CONTENT:
+        if head[4] & 3 or not 0 <= about.content_size <= MAX_CONTENT or about.window_size > MAX_CONTENT:
             raise Damaged("a zstd frame without content size, too large, or with a dictionary")
         frame = bytearray(pieces.take(header_bytes))
         _take_blocks(pieces, frame, about.has_checksum)
@@ -76,7 +76,7 @@ def _take_frame(pieces: Pieces) -> tuple[int, bytes]:
 
 
 def _decompress(frame: bytearray, content_size: int) -> bytes:
-    decompressor = zstandard.ZstdDecompressor(max_window_size=2 * MAX_CONTENT)
+    decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_CONTENT)
     if content_size == 0:
         # The one-shot call does not look at the blocks of such a frame. A true one has a single empty block.
         if len(frame) > MAX_HEADER + 3 + 4:

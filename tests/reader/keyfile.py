@@ -16,7 +16,7 @@ from .errors import KeyMissing
 SECRET = {"kek", "sign", "recovery-secret"}
 KINDS = SECRET | {"verify", "recovery"}
 LINE = re.compile(r"pbe1:([a-z-]+):([0-9a-f]{64}):([0-9a-f]{8})")
-MAX_BYTES = 1 << 20
+MAX_BYTES = 64 << 10
 
 
 def expand(prk: bytes, info: bytes, length: int) -> bytes:
@@ -71,7 +71,19 @@ def check_value(kind: str, key: bytes) -> bytes:
     return hashlib.sha256(b"pbe1/" + kind.encode() + b":" + key).digest()[:4]
 
 
+# Section 8: everybody knows them.
+DOCUMENTED = {
+    "cd095dbb670972bfc7486d435f9f43eba57043a1f5d3f3147537421dba385a35",
+    "efcdc5e25583ea3bcb697c5a96abf93726c9def8dd2b15eedfd4db70251c49c9",
+    "bedd9d5cf1e264170a7e435bc931406daab7d3abca08eca95eaae41653a74dbd",
+    "9ec34d581009925156c0bbb6fbde43e4e2ff8b68d533d93c80c7fa3ff64ce718",
+    "8f63d2b17eb18157a69ca2e60053e26c8806070f662e2701645fdf184fee5b70",
+}
+
+
 def is_weak(key: bytes) -> bool:
+    if key.hex() in DOCUMENTED:
+        return True
     steps = {(after - before) % 256 for before, after in zip(key, key[1:])}
     return steps in ({0}, {1})
 
@@ -89,7 +101,7 @@ def parse_line(line: str, number: int) -> tuple[str, bytes]:
 
 
 def parse(text: str) -> list[tuple[str, bytes]]:
-    lines = ((number, line.split("#", 1)[0].strip(" \t")) for number, line in enumerate(text.split("\n"), 1))
+    lines = ((number, line.split("#", 1)[0].strip()) for number, line in enumerate(text.split("\n"), 1))
     return [parse_line(line, number) for number, line in lines if line]
 
 
@@ -106,6 +118,8 @@ def load(path: str) -> Keys:
         raise KeyMissing(f"key file {path}: {error.__class__.__name__}") from error
     if mode & 0o077 and any(kind in SECRET for kind, _ in found):
         raise KeyMissing(f"key file {path}: readable by others, mode {mode:04o}; chmod 0600")
+    if not found:
+        raise KeyMissing(f"key file {path}: holds no key")
     keys = Keys()
     for kind, key in found:
         keys.add(kind, key)

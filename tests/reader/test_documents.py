@@ -127,7 +127,7 @@ class Refused(unittest.TestCase):
                 self.refused(writer.sign(body, "manifest", SIGNER))
 
     def test_keys_that_leave_the_repository_are_refused(self):
-        for key in ("", "/etc/passwd", "../x", "a/../b", "a/..", "a//b", "a/", ".", "a\\b", "a\0b"):
+        for key in ("", "/etc/passwd", "../x", "a/../b", "a/..", "a//b", "a/", ".", "a\nb", "a\x7fb", "k" * 1025, "a\0b"):
             with self.subTest(key):
                 self.refused(writer.sign({**BODIES["started"], "keys": [key]}, "started", SIGNER), "started")
 
@@ -163,12 +163,17 @@ class KeyFiles(unittest.TestCase):
         self.assertTrue(self.load(writer.key_line("kek", KEK), 0o400).keks)
         self.assertTrue(self.load(writer.key_line("verify", SIGNER.public_key().public_bytes_raw()), 0o644).verifiers)
 
+    def test_comments_blank_lines_and_line_ends_do_not_matter(self):
+        line = writer.key_line("kek", KEK).strip()
+        for text in (line, f"# kept by ops\r\n\r\n \t{line} # the key\r\n", f"{line}\n{line}\n"):
+            self.assertEqual(list(self.load(text).keks.values()), [KEK])
+
     def test_mistyped_and_weak_keys_are_refused(self):
         line = writer.key_line("kek", KEK)
         swapped = line.replace("kek", "sign")
         for text in (
             line.upper(), line[:-3] + "zz\n", line.replace(":" + line[9:11], ":00", 1), swapped, line.replace("pbe1", "pbe2"),
-            line.replace("kek", "kex"), line[:-1] + " x\n", line.replace("\n", "\r\n"), b"\xff\n",
+            line.replace("kek", "kex"), line[:-1] + " x\n", b"\xff\n", "", "# nothing\n",
             writer.key_line("kek", bytes(32)), writer.key_line("kek", bytes(range(32))),
             writer.key_line("kek", bytes((240 + i) % 256 for i in range(32))),
         ):

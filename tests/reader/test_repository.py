@@ -28,7 +28,7 @@ class Case(unittest.TestCase):
         self.put("_pbe/repository.json", writer.sign(BODIES["repository"], "repository", SIGNER))
         started = {**BODIES["started"], "keys": [KEY, f"{ID}/late.pbe"]}
         self.put(f"_pbe/started/{ID}/{started['nonce']}", writer.sign(started, "started", SIGNER))
-        self.put(f"_pbe/evidence/{ID}/20260422T180000Z-{'cd' * 16}.json", writer.sign(BODIES["evidence"], "evidence", SIGNER))
+        self.put(f"_pbe/evidence/{ID}/20260422_180000-{'cd' * 16}.json", writer.sign(BODIES["evidence"], "evidence", SIGNER))
         self.put_manifest()
 
     def put(self, key: str, data: bytes) -> None:
@@ -91,15 +91,20 @@ class Whole(Case):
         self.write_keys(secret + writer.key_line("verify", SIGNER.public_key().public_bytes_raw()))
         self.assertEqual(self.repo()[0], 0)
 
-    def test_unsealed_objects_are_checked_and_put_together(self):
+    def test_what_the_store_encrypts_is_checked_and_put_together_as_it_stands(self):
         packed = writer.compress(MONEY[1])
         for key, data in ((f"{ID}/plain", MONEY[0]), (f"{ID}/plain.zst", packed)):
             self.put(key, data)
         about = {"file_id": None, "payload_offset": 0}
         for entry, key, data in zip(self.entries, ("plain", "plain.zst"), (MONEY[0], packed)):
             entry.update(about, key=f"{ID}/{key}", length=len(data), sha256=hashlib.sha256(data).hexdigest())
-        self.put_manifest(None, mode="sse-kms")
-        self.assertEqual(self.repo("--extract", f"{ID}/platform_money")[:2], (0, b"".join(MONEY)))
+        length = len(MONEY[0]) + len(packed)
+        artifact = {"name": "platform_money", "content_type": "t", "plain_length": length, "objects": self.entries}
+        self.put_manifest(None, mode="sse-kms", artifacts=[artifact])
+        extract = ("--extract", f"{ID}/platform_money")
+        self.assertEqual(self.run_reader("repo", str(self.root), *extract)[:2], (0, MONEY[0] + packed))
+        self.assertEqual(self.repo(*extract)[:2], (10, b""), "with a key an unsigned manifest counts for nothing")
+        self.assertEqual(self.repo("--unsigned", *extract)[0], 0)
 
     def test_data_that_no_manifest_names_is_noted(self):
         for name in ("late.pbe", "late.pbe.0002", "late.pbe.0001", "stranger"):

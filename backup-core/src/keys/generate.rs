@@ -1,7 +1,7 @@
 //! New keys.
 
 use super::{
-    KeyKind,
+    KeyKind, Keyring,
     line::KeyLine,
     recovery::{RecoveryKey, RecoverySecret},
     secret::Secret,
@@ -64,6 +64,25 @@ pub struct RecoveryPair {
     pub secret_file: SecretText,
 }
 
+impl RecoveryPair {
+    /// The same pair, with the `verify` line of every key of `ring` that signs or verifies in the file for the safe: whoever restores with it knows
+    /// who wrote the backups.
+    #[must_use]
+    pub fn trusting(mut self, ring: &Keyring) -> Self {
+        let keys = ring.keys().into_iter().filter(|key| key.signs_as.is_some());
+        let lines: Vec<String> = keys.filter_map(|key| key.public).map(|line| line + "\n").collect();
+        if !lines.is_empty() {
+            let lines = lines.concat();
+            self.secret_file = SecretText(text(&[
+                self.secret_file.expose(),
+                "\n# Sign manifests (public).\n",
+                &lines,
+            ]));
+        }
+        self
+    }
+}
+
 /// Text that holds a secret: wiped when dropped, not shown by `Debug`.
 pub struct SecretText(Zeroizing<String>);
 
@@ -93,7 +112,9 @@ pub fn recovery_pair(entropy: &dyn Entropy, created: Timestamp) -> Result<Recove
         &created.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
         ".\n#\n# Opens every backup that was sealed for its public half:\n# ",
         &public,
-        "\n# Keep it offline, in a safe; no running system needs it. Test it once a quarter.\n\n",
+        "\n# Keep it offline, in a safe; no running system needs it. Test it once a quarter.\n",
+        "# It needs the `verify` line of every key that signs manifests (`backup-admin keys show` prints them):\n",
+        "# without them nobody knows who wrote a backup.\n\n",
         &line(KeyKind::RecoverySecret, secret),
         "\n",
     ]);

@@ -34,6 +34,22 @@ fn a_fresh_key_file_seals_opens_and_signs() {
 }
 
 #[test]
+fn the_recovery_file_knows_who_signs() {
+    let owner = fresh_key_file(&SystemEntropy, Timestamp::UNIX_EPOCH).unwrap();
+    let owner = Keyring::parse(owner.expose(), "owner").unwrap();
+    let pair = recovery_pair(&SystemEntropy, Timestamp::UNIX_EPOCH)
+        .unwrap()
+        .trusting(&owner);
+    let safe = Keyring::parse(pair.secret_file.expose(), "safe").unwrap();
+    let (by, signature) = owner.sign("manifest", &[7; 32]).unwrap().unwrap();
+    assert_eq!(
+        safe.verify("manifest", &[7; 32], by, &signature).unwrap(),
+        Trust::Signed(by)
+    );
+    assert!(safe.can_open() && !safe.can_seal() && !safe.can_sign());
+}
+
+#[test]
 fn a_recovery_pair_splits_sealing_from_opening() {
     let pair = recovery_pair(&SystemEntropy, Timestamp::UNIX_EPOCH).unwrap();
     let mut public = Keyring::default();

@@ -168,10 +168,7 @@ impl From<StoreError> for Error {
                 ErrorKind::StoreFailed,
                 Some("create the bucket, or correct --store / BACKUP_STORE"),
             ),
-            K::Full => (
-                ErrorKind::StoreFailed,
-                Some("free room in the store, or run `prune`; nothing of this run is visible"),
-            ),
+            K::Full => (ErrorKind::StoreFailed, Some("free room in the store, or run `prune`")),
             K::NotEncrypted => (
                 ErrorKind::Refused,
                 Some(

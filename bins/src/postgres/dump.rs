@@ -79,8 +79,12 @@ fn incomplete(report: &BackupReport) -> Error {
         ),
     )
     .because(failed.join("; "));
-    let hints = report.failures.iter().flat_map(|failed| failed.error.hints());
+    let mut hints: Vec<_> = report.failures.iter().flat_map(|failed| failed.error.hints()).collect();
+    // One full store fails many databases; its hint is said once.
+    let mut said = std::collections::HashSet::new();
+    hints.retain(|hint| said.insert(*hint));
     hints
+        .into_iter()
         .fold(error, |error, hint| error.hint(hint.clone()))
         .hint("the others are stored and can be restored; run again for a complete backup")
 }

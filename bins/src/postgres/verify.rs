@@ -50,8 +50,11 @@ async fn asked_for(
         At::Latest => repository::latest(cx, repository, target.name(), |_| true).await?,
         At::Id(id) => list::entry(cx, repository, id).await?,
     };
-    let entry = entry
-        .ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such backup").hint("`list` shows what is there"))?;
+    let entry = entry.ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, "there is no such backup")
+            .hint("`list` shows what is there")
+            .hint("the latest is one that a known key signed: if those are `unauthenticated`, give the `verify` line of who signed them, or name the ID")
+    })?;
     Ok(vec![entry.id])
 }
 

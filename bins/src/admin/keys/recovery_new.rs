@@ -17,9 +17,11 @@ impl Report for Public {
     }
 }
 
-/// Makes a recovery key: private half into the file, public half on stdout.
+/// Makes a recovery key: private half into the file, public half on stdout. With a key file configured, the file for the safe also gets the public
+/// halves of its signing keys, so that it restores alone.
 pub(super) fn run(out: &Path, context: &Context) -> Result<()> {
     let pair = recovery_pair(context.entropy.as_ref(), context.clock.now())?;
+    let pair = pair.trusting(&keyring::load(&context.config)?);
     keyring::write_new(out, &pair.secret_file)?;
     context.output.report(&Public { public: pair.public })?;
     tracing::info!(

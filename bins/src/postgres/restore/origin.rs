@@ -130,6 +130,7 @@ async fn from_backup(cx: &core::Context, args: &RestoreArgs, at: At, artifact: &
     let entry = entry.ok_or_else(|| {
         Error::new(ErrorKind::NotFound, format!("there is no such backup of {artifact}"))
             .hint(format!("`{PROGRAM} list` shows what is there"))
+            .hint("the latest is one that a known key signed: if those are `unauthenticated`, give the `verify` line of who signed them, or --at ID")
     })?;
     let authentic = entry.is_authentic(cx);
     let signed = *entry.manifest?;

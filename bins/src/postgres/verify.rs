@@ -10,7 +10,7 @@ use crate::{
 };
 use backup_core::{
     self as core, Error, ErrorKind, Result,
-    catalog::{self, Entry, Evidence, Format, Manifest, Repository, evidence, list},
+    catalog::{self, Entry, Evidence, Format, Manifest, Repository, Signed, evidence, list},
     run::{self, Damage},
     target::BackupTarget,
 };
@@ -64,26 +64,29 @@ async fn one(
     entry: Entry,
     depth: Depth,
 ) -> Result<Line> {
-    let manifest = match &entry.manifest {
-        Ok(signed) => &signed.value,
+    let signed = match &entry.manifest {
+        Ok(signed) => signed,
         Err(error) => return Ok(Line::unreadable(&entry, error)),
     };
+    let manifest = &signed.value;
     let depth = match depth {
         Depth::Objects => catalog::Depth::Objects,
         Depth::Content => catalog::Depth::Content,
     };
     let damage = run::verify(cx, target, manifest, depth).await?;
     if context.config.evidence {
-        evidence::record(cx, &proof(cx, manifest, depth, &damage)).await?;
+        evidence::record(cx, &proof(cx, signed, depth, &damage)).await?;
     }
     Ok(Line::new(cx, &entry, manifest, &damage))
 }
 
-fn proof(cx: &core::Context, manifest: &Manifest, depth: catalog::Depth, damage: &[Damage]) -> Evidence {
+fn proof(cx: &core::Context, signed: &Signed<Manifest>, depth: catalog::Depth, damage: &[Damage]) -> Evidence {
+    let manifest = &signed.value;
     Evidence {
         format: Format,
         id: manifest.id,
         repository: manifest.repository,
+        manifest: signed.digest,
         target: manifest.target.clone(),
         at: cx.clock.now(),
         depth,

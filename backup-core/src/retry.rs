@@ -3,7 +3,10 @@
 //! What may be tried again is decided by the error ([`Retryable`]), how often and how long by a [`Policy`]. Time is tokio's, so that a paused
 //! runtime tests hours in no time.
 
-use crate::{clock::Entropy, store::Retry};
+use crate::{
+    clock::{Entropy, random},
+    store::Retry,
+};
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -131,18 +134,19 @@ impl Attempts {
         self.failures = 0;
     }
 
-    /// Anything between nothing and the bound, so that many clients do not come back at once.
     fn next_pause(&self) -> Duration {
         let policy = self.retrier.policy;
         let doubled = policy.first_pause.saturating_mul(1 << self.failures.min(20));
         let bound = doubled.min(policy.longest_pause);
-        let mut bytes = [0; 4];
-        match self.retrier.entropy.fill(&mut bytes) {
-            Ok(()) => bound.mul_f64(f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)),
-            // A pause without jitter is still a pause; what needs randomness will say that there is none.
-            Err(_) => bound,
-        }
+        // A pause without jitter is still a pause; what needs randomness will say that there is none.
+        jitter(self.retrier.entropy.as_ref(), bound).unwrap_or(bound)
     }
+}
+
+/// A random pause of at most `longest` (full jitter): two who stood in each other's way part, and many clients do not come back at once.
+pub(crate) fn jitter(entropy: &dyn Entropy, longest: Duration) -> crate::Result<Duration> {
+    let share = f64::from(u32::from_le_bytes(random(entropy)?)) / f64::from(u32::MAX);
+    Ok(longest.mul_f64(share))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from .errors import Damaged
 from .keyfile import Keys
 
-LIMITS = {"manifest": 64 << 20, "evidence": 64 << 10, "started": 64 << 10, "repository": 64 << 10}
+LIMITS = {"manifest": 64 << 20, "evidence": 64 << 10, "started": 4 << 20, "repository": 64 << 10}
 SIGNATURE = re.compile(rb"pbe1-([a-z]+) sha256=([0-9a-f]{64})(?: ed25519=([0-9a-f]{16}):([0-9a-f]{128}))?")
 SIGNED, UNSIGNED, UNKNOWN_SIGNER = "signed", "unsigned", "unknown signer"
 SEALED = "sealed"
@@ -53,8 +53,8 @@ SHAPES = {
         "artifacts": [ARTIFACT], "failures": [{"name": str, "error": str}], "findings": list, "details": dict,
     },
     "evidence": {
-        "id": ID, "repository": HEX32, "target": TARGET, "at": TIME, "depth": one_of("objects", "content", "restore"),
-        "ok": bool, "damaged": [KEY], "tool": str,
+        "id": ID, "repository": HEX32, "manifest": HEX64, "target": TARGET, "at": TIME,
+        "depth": one_of("objects", "content", "restore"), "ok": bool, "damaged": [KEY], "tool": str,
     },
 }
 

@@ -38,8 +38,8 @@ BODIES = {
         "started": "2026-04-22T17:00:00Z", "keys": [ID + "/a"],
     },
     "evidence": {
-        "format": 1, "id": ID, "repository": REPOSITORY, "target": "postgres.dump", "at": "2026-04-22T17:00:00Z",
-        "depth": "content", "ok": True, "damaged": [], "tool": "writer 1",
+        "format": 1, "id": ID, "repository": REPOSITORY, "manifest": "ef" * 32, "target": "postgres.dump",
+        "at": "2026-04-22T17:00:00Z", "depth": "content", "ok": True, "damaged": [], "tool": "writer 1",
     },
 }
 
@@ -132,7 +132,7 @@ class Refused(unittest.TestCase):
                 self.refused(writer.sign({**BODIES["started"], "keys": [key]}, "started", SIGNER), "started")
 
     def test_too_long_documents_are_refused(self):
-        self.refused(writer.sign({**BODIES["started"], "host": "h" * (64 << 10)}, "started", SIGNER), "started")
+        self.refused(writer.sign({**BODIES["started"], "host": "h" * (4 << 20)}, "started", SIGNER), "started")
 
 
 class KeyFiles(unittest.TestCase):

@@ -1,19 +1,15 @@
 //! Claiming an id: no two runs ever share one, on any store.
 
-use super::{
-    Holder, StartedMarker,
-    layout::{self, OwnedKeys},
-    pause::pause,
-    remove, started,
-};
+use super::{Holder, StartedMarker, layout, remove, started};
 use crate::{
     Context, Error, ErrorKind, Result,
     id::{BackupId, Nonce},
+    retry::jitter,
     store::{Key, ListDepth, StoreErrorKind},
 };
 use futures::TryStreamExt;
 use jiff::SignedDuration;
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 /// How many seconds are tried.
 const MOST_TRIES: usize = 60;
@@ -29,33 +25,31 @@ pub struct Claim {
     pub nonce: Nonce,
     /// The keys that it said it would write, without roll-overs.
     pub keys: Vec<Key>,
+    started: StartedMarker,
 }
 
 impl Claim {
     /// The key of the started marker.
     #[must_use]
     pub fn marker(&self) -> Key {
-        layout::marker(self.id, self.nonce)
+        self.started.key()
     }
 
-    /// Whether the run may write `key`.
-    #[must_use]
-    pub fn covers(&self, key: &Key) -> bool {
-        self.keys.iter().cloned().collect::<OwnedKeys>().contains(key)
-    }
-
-    /// Takes back a run that failed before its manifest was committed: aborts its uploads, deletes what it wrote, the marker last.
+    /// Takes back a run that failed before its manifest was committed: condemns its marker, then deletes what it wrote and aborts its uploads.
     ///
-    /// Not after a failed [`super::commit()`], whose manifest may exist after all: that is left to `prune`. Idempotent.
+    /// The condemned marker stays: a request that was under way when the run stopped may still be carried out, and what it leaves has an owner
+    /// then. The next `prune` removes both. Not after a failed [`super::commit()`], whose manifest may exist after all: that is left to `prune`.
+    /// Idempotent.
     ///
     /// # Errors
-    /// [`ErrorKind::Refused`] if there is a manifest; those of the store. What is left is found by `prune` a day later.
+    /// [`ErrorKind::Refused`] if there is a manifest; those of the store. What is left is found by `prune`.
     pub async fn abandon(&self, cx: &Context) -> Result<()> {
         if cx.store.head(&layout::manifest(self.id)).await?.is_some() {
             let message = format!("backup {} exists and is not abandoned", self.id);
             return Err(Error::new(ErrorKind::Refused, message));
         }
-        remove::run(cx, self.id, &self.keys.iter().cloned().collect(), &[self.marker()])
+        started::condemn(cx, &self.started).await?;
+        remove::run(cx, self.id, &self.keys.iter().cloned().collect(), &[])
             .await
             .map(drop)
     }
@@ -67,7 +61,8 @@ impl Claim {
 /// pause, so that they part. Of two runs one after the other, the later one has the later id. Cancel-safe: a marker left behind is removed by `prune`.
 ///
 /// # Errors
-/// [`ErrorKind::Locked`] if a minute's worth of ids is taken; [`ErrorKind::Internal`] if `plan` names a key outside the id; those of the store.
+/// [`ErrorKind::Locked`] if a minute's worth of ids is taken; [`ErrorKind::Internal`] if `plan` names a key outside the id, or two that one
+/// object could have; those of the store.
 pub async fn claim<P>(cx: &Context, target: &str, holder: &Holder, plan: P) -> Result<Claim>
 where
     P: Fn(BackupId) -> Vec<Key>,
@@ -81,10 +76,15 @@ where
         let marker = StartedMarker::new(cx, (target, holder), (id, nonce), texts(id, &keys)?);
         started::write(cx, &marker).await?;
         if is_mine(cx, id, &marker.key()).await? {
-            return Ok(Claim { id, nonce, keys });
+            return Ok(Claim {
+                id,
+                nonce,
+                keys,
+                started: marker,
+            });
         }
         withdraw(cx, marker).await?;
-        tokio::time::sleep(pause(cx.entropy.as_ref(), longest)?).await;
+        tokio::time::sleep(jitter(cx.entropy.as_ref(), longest)?).await;
         longest = (longest * 2).min(LONGEST_PAUSE);
         let next = second.saturating_add(SignedDuration::from_secs(1)).unwrap_or(second);
         second = cx.clock.now().max(next);
@@ -96,15 +96,24 @@ where
     .hint("is this machine's clock right? ids are seconds, and those around now are taken"))
 }
 
+/// The planned keys as text: keys of the id, of which no object could have two.
 fn texts(id: BackupId, keys: &[Key]) -> Result<Vec<String>> {
+    let wrong = |what: String| Error::new(ErrorKind::Internal, what);
     let text = |key: &Key| {
         let own = layout::belongs_to(id, key);
         key.as_str()
             .filter(|_| own)
             .map(str::to_owned)
-            .ok_or_else(|| Error::new(ErrorKind::Internal, format!("{key} is no key for the data of {id}")))
+            .ok_or_else(|| wrong(format!("{key} is no key for the data of {id}")))
     };
-    keys.iter().map(text).collect()
+    let texts: Vec<String> = keys.iter().map(text).collect::<Result<_>>()?;
+    let distinct: HashSet<&Key> = keys.iter().collect();
+    let rolls_over = |key: &&Key| layout::rolled_over(key).is_some_and(|(planned, _)| distinct.contains(&planned));
+    match keys.iter().find(rolls_over) {
+        Some(key) => Err(wrong(format!("{key} is where another artifact of {id} may go on"))),
+        None if distinct.len() != keys.len() => Err(wrong(format!("two artifacts of {id} have one key"))),
+        None => Ok(texts),
+    }
 }
 
 /// Whether our marker is the only one, and nothing was ever stored under the id.

@@ -1,17 +1,20 @@
 //! Committing a manifest: from here on the backup exists.
 
-use super::{Claim, Lease, Manifest, MarkerState, Repository, document, fetch, layout, remove, started};
+use super::{Claim, Lease, Manifest, MarkerState, Repository, document, fetch, layout, started};
 use crate::{
     Context, Error, ErrorKind, Result,
     store::{Key, PutMode, StoreErrorKind},
 };
 use bytes::Bytes;
 
+/// What stands in place of a manifest that could not be deleted.
+const WITHDRAWN: &str = "withdrawn\n";
+
 /// Makes the backup exist. The last step of a run, after all its data was written and verified.
 ///
 /// Demanded before: the repository is unchanged, the lease held, the run's own marker stands. After it: the stored bytes are those that were sent,
 /// the marker still stands (`prune` writes `condemned` *before* it looks for a manifest, so one of the two always sees the other), the parents
-/// exist. If not, the manifest is withdrawn.
+/// exist. If not, the manifest is withdrawn: deleted, or overwritten with what is none where nothing may be deleted.
 ///
 /// After an error of the store the manifest may exist or not; both are fine as long as the data stays, so a failed commit is left as it is and
 /// `prune` removes it a day later if there is no manifest. Not idempotent. Dropped half-way, the backup exists completely or not at all.
@@ -35,7 +38,7 @@ pub async fn commit(
     let stands = confirm(cx, claim, manifest, &bytes).await;
     match stands {
         Err(error) if matches!(error.kind(), ErrorKind::Refused | ErrorKind::Damaged) => {
-            remove::delete(cx, &[key]).await?;
+            withdraw(cx, &key).await?;
             Err(error)
         }
         other => other,
@@ -74,6 +77,21 @@ async fn put(cx: &Context, key: &Key, bytes: &Bytes) -> Result<()> {
         }
         other => Ok(other.map(drop)?),
     }
+}
+
+/// Whoever may not delete overwrites: what shows as damaged is never restored, nor taken for a backup whose data may be gone.
+async fn withdraw(cx: &Context, key: &Key) -> Result<()> {
+    for result in cx.store.delete(std::slice::from_ref(key)).await {
+        match result {
+            Err(error) if error.kind() == StoreErrorKind::Forbidden => {
+                if cx.store.head(key).await?.is_some() {
+                    cx.store.put(key, WITHDRAWN.into(), PutMode::Overwrite).await?;
+                }
+            }
+            other => other?,
+        }
+    }
+    Ok(())
 }
 
 async fn stored(cx: &Context, key: &Key) -> Result<Option<Bytes>> {

@@ -40,7 +40,8 @@ impl Kind {
     pub const fn limit(self) -> u64 {
         match self {
             Self::Manifest => 64 << 20,
-            Self::Evidence | Self::Started | Self::Repository => 64 << 10,
+            Self::Started => 4 << 20,
+            Self::Evidence | Self::Repository => 64 << 10,
         }
     }
 }
@@ -100,6 +101,8 @@ pub struct Signed<T> {
     pub value: T,
     /// Who vouches for it.
     pub trust: Trust,
+    /// SHA-256 of its line of JSON, which names this very document.
+    pub digest: [u8; 32],
 }
 
 /// The bytes of `document`, signed if the ring can.
@@ -140,7 +143,8 @@ pub fn decode<T: Document>(bytes: &[u8], keyring: Option<&Keyring>) -> Result<Si
     check_format(json, kind)?;
     let value =
         serde_json::from_slice(json).map_err(|error| damaged(kind, "the JSON is not as specified").because(error))?;
-    Ok(Signed { value, trust })
+    let digest = line.digest;
+    Ok(Signed { value, trust, digest })
 }
 
 /// Reads the document under `key`; `None` if there is none. Memory is bounded by [`Kind::limit`].

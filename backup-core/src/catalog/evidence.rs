@@ -2,7 +2,7 @@
 
 use super::{
     document::{self, Document, Format, Kind},
-    layout,
+    hex32, layout,
 };
 use crate::{
     Context, Error, ErrorKind, Result,
@@ -10,13 +10,13 @@ use crate::{
     id::{BackupId, Nonce, RepositoryId},
     store::{Key, ListDepth, ListEntry, PutMode},
 };
-use futures::TryStreamExt;
+use futures::{TryStreamExt, future::ready};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-/// How many of the newest verifications of one backup are looked at.
-const NEWEST: usize = 32;
+/// How many documents are read at once.
+const CONCURRENCY: usize = 8;
 /// Bytes of damaged keys in one document.
 const ROOM: usize = 60 << 10;
 
@@ -39,6 +39,8 @@ pub struct Evidence {
     pub format: Format,
     pub id: BackupId,
     pub repository: RepositoryId,
+    #[serde(with = "hex32")]
+    pub manifest: [u8; 32],
     pub target: String,
     pub at: Timestamp,
     pub depth: Depth,
@@ -56,7 +58,7 @@ impl Document for Evidence {
 pub struct Proof {
     /// The newest verification that succeeded.
     pub verified: Option<Evidence>,
-    /// The newest one that failed, unless a later one succeeded at least as deep.
+    /// The newest one that failed and since which none succeeded that looked at least as deep.
     pub failed: Option<Evidence>,
 }
 
@@ -89,52 +91,62 @@ fn cut(evidence: &Evidence) -> Evidence {
     }
 }
 
-/// Reads what is proved about `id`: its 32 newest verifications. Memory is those.
+/// Reads what is proved about the backup `id` whose manifest has this `digest`: all its verifications. Memory is 16 of them.
 ///
 /// Evidence that is damaged, about something else, or without a good signature while there is a key, counts for nothing and is reported.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn proof(cx: &Context, id: BackupId, repository: RepositoryId) -> Result<Proof> {
-    let mut found = Vec::new();
-    for key in newest(cx, id).await? {
-        match read(cx, &key, id, repository).await {
-            Ok(evidence) => found.extend(evidence),
-            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Refused) => report(cx, &key, &error),
-            Err(error) => return Err(error),
-        }
-    }
-    found.sort_by_key(|evidence| evidence.at);
-    Ok(weigh(found))
+pub async fn proof(cx: &Context, id: BackupId, repository: RepositoryId, digest: &[u8; 32]) -> Result<Proof> {
+    let listing = cx
+        .store
+        .list(&layout::evidence(id), ListDepth::Flat)
+        .map_err(Error::from);
+    let keys = listing.try_filter_map(|entry| {
+        let key = match entry {
+            ListEntry::Object(meta) => Some(meta.key),
+            ListEntry::Folder(_) => None,
+        };
+        ready(Ok(key))
+    });
+    let read = keys
+        .map_ok(|key| counted(cx, key, (id, repository, digest)))
+        .try_buffer_unordered(CONCURRENCY);
+    let fold = |mut newest: Newest, evidence: Option<Evidence>| {
+        evidence.into_iter().for_each(|evidence| newest.add(evidence));
+        ready(Ok(newest))
+    };
+    read.try_fold(Newest::default(), fold).await.map(Newest::proof)
 }
 
-async fn newest(cx: &Context, id: BackupId) -> Result<BTreeSet<Key>> {
-    let mut newest = BTreeSet::new();
-    let mut listing = cx.store.list(&layout::evidence(id), ListDepth::Flat);
-    while let Some(entry) = listing.try_next().await? {
-        if let ListEntry::Object(meta) = entry {
-            newest.insert(meta.key);
+/// What a backup is known by: its id, its repository, the digest of its manifest.
+type Subject<'a> = (BackupId, RepositoryId, &'a [u8; 32]);
+
+/// The evidence under `key`; `None` if it counts for nothing.
+async fn counted(cx: &Context, key: Key, subject: Subject<'_>) -> Result<Option<Evidence>> {
+    match read(cx, &key, subject).await {
+        Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Refused) => {
+            report(cx, &key, &error);
+            Ok(None)
         }
-        if newest.len() > NEWEST {
-            newest.pop_first();
-        }
+        other => other,
     }
-    Ok(newest)
 }
 
-async fn read(cx: &Context, key: &Key, id: BackupId, repository: RepositoryId) -> Result<Option<Evidence>> {
+async fn read(cx: &Context, key: &Key, (id, repository, digest): Subject<'_>) -> Result<Option<Evidence>> {
     let read = document::read::<Evidence>(cx.store.as_ref(), key, cx.keyring.as_deref()).await?;
     let Some(signed) = read else { return Ok(None) };
-    if signed.value.id != id || signed.value.repository != repository {
-        return Err(Error::new(ErrorKind::Damaged, format!("{key} is about another backup")));
-    }
     if cx.authenticates() && !signed.trust.is_signed() {
         return Err(Error::new(
             ErrorKind::Refused,
             format!("{key} is not signed by a known key"),
         ));
     }
-    Ok(Some(signed.value))
+    let evidence = signed.value;
+    if (evidence.id, evidence.repository, &evidence.manifest) != (id, repository, digest) {
+        return Err(Error::new(ErrorKind::Damaged, format!("{key} is about another backup")));
+    }
+    Ok(Some(evidence))
 }
 
 fn report(cx: &Context, key: &Key, error: &Error) {
@@ -146,24 +158,29 @@ fn report(cx: &Context, key: &Key, error: &Error) {
     }));
 }
 
-/// What verifications say, oldest first.
-fn weigh(found: Vec<Evidence>) -> Proof {
-    let mut proof = Proof::default();
-    for evidence in found {
-        if !evidence.ok {
-            proof.failed = Some(evidence);
-            continue;
+/// The newest verification of each depth that succeeded, and that failed.
+#[derive(Default)]
+struct Newest(BTreeMap<(bool, Depth), Evidence>);
+
+impl Newest {
+    fn add(&mut self, evidence: Evidence) {
+        let newest = self.0.entry((evidence.ok, evidence.depth));
+        let newest = newest.or_insert_with(|| evidence.clone());
+        if newest.at < evidence.at {
+            *newest = evidence;
         }
-        if proof
-            .failed
-            .as_ref()
-            .is_some_and(|failed| failed.depth <= evidence.depth)
-        {
-            proof.failed = None;
-        }
-        proof.verified = Some(evidence);
     }
-    proof
+
+    /// Of a success and a failure at one moment, the failure counts.
+    fn proof(self) -> Proof {
+        let (verified, failed): (Vec<_>, Vec<_>) = self.0.into_values().partition(|evidence| evidence.ok);
+        let made_good = |failed: &Evidence| verified.iter().any(|ok| ok.at > failed.at && ok.depth >= failed.depth);
+        let failed = failed.into_iter().filter(|failed| !made_good(failed));
+        Proof {
+            failed: failed.max_by_key(|evidence| evidence.at),
+            verified: verified.into_iter().max_by_key(|evidence| evidence.at),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -176,6 +193,7 @@ mod tests {
             format: Format,
             id: BackupId::at(Timestamp::UNIX_EPOCH),
             repository: crate::id::Id16([1; 16]),
+            manifest: [2; 32],
             target: "t".into(),
             at,
             depth,
@@ -199,17 +217,31 @@ mod tests {
         assert_eq!(cut(&little), little);
     }
 
+    fn weigh(found: &[&Evidence]) -> Proof {
+        let mut newest = Newest::default();
+        found.iter().for_each(|evidence| newest.add((*evidence).clone()));
+        newest.proof()
+    }
+
     #[test]
     fn a_failure_stands_until_something_as_deep_succeeds() {
         let failed = evidence(1, Depth::Content, false);
         let shallow = evidence(2, Depth::Objects, true);
-        let proof = weigh(vec![failed.clone(), shallow.clone()]);
+        let proof = weigh(&[&shallow, &failed]);
         assert_eq!(
             (proof.failed, proof.verified),
             (Some(failed.clone()), Some(shallow.clone()))
         );
         let deep = evidence(3, Depth::Restore, true);
-        let proof = weigh(vec![failed, shallow, deep.clone()]);
+        let proof = weigh(&[&deep, &failed, &shallow]);
         assert_eq!((proof.failed, proof.verified), (None, Some(deep)));
+    }
+
+    #[test]
+    fn a_deep_failure_outlives_shallow_ones_that_were_made_good() {
+        let failed = evidence(1, Depth::Content, false);
+        let shallow = [evidence(2, Depth::Objects, false), evidence(3, Depth::Objects, true)];
+        let proof = weigh(&[&failed, &shallow[0], &shallow[1]]);
+        assert_eq!(proof.failed, Some(failed));
     }
 }

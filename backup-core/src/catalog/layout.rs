@@ -15,6 +15,8 @@ pub(crate) const MANIFESTS: &str = "_pbe/manifests/";
 pub(crate) const STARTED: &str = "_pbe/started/";
 /// The folder of evidence.
 pub(crate) const EVIDENCE: &str = "_pbe/evidence/";
+/// Where a store's features are tried.
+pub(crate) const PROBES: &str = "_pbe/probe/";
 /// The repository's own document.
 pub(crate) const REPOSITORY: &str = "_pbe/repository.json";
 
@@ -93,7 +95,7 @@ impl OwnedKeys {
     /// Whether `key` is a planned key or one of its roll-overs.
     #[must_use]
     pub fn contains(&self, key: &Key) -> bool {
-        self.0.contains(key) || rolled_over(key).is_some_and(|planned| self.0.contains(&planned))
+        self.0.contains(key) || rolled_over(key).is_some_and(|(planned, _)| self.0.contains(&planned))
     }
 
     /// The planned keys.
@@ -108,12 +110,16 @@ impl FromIterator<Key> for OwnedKeys {
     }
 }
 
-fn rolled_over(key: &Key) -> Option<Key> {
+/// The key that `key` is a roll-over of, and which one: `a.0002` is the second object of `a`.
+pub(super) fn rolled_over(key: &Key) -> Option<(Key, u32)> {
     let (planned, [b'.', number @ ..]) = key.as_bytes().split_last_chunk::<5>()? else {
         return None;
     };
-    let counts = number.iter().all(u8::is_ascii_digit) && number > b"0001";
-    counts.then(|| Key::new(planned))
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
+    let number = number
+        .iter()
+        .try_fold(0, |number, byte| Some(10 * number + digit(byte)?))?;
+    (number > 1).then(|| (Key::new(planned), number))
 }
 
 #[cfg(test)]

@@ -140,7 +140,10 @@ pub async fn entry(cx: &Context, repository: &Repository, id: BackupId) -> Resul
     let Some(manifest) = manifest(cx, repository, id).await? else {
         return Ok(None);
     };
-    let proof = evidence::proof(cx, id, repository.id).await?;
+    let proof = match &manifest {
+        Ok(manifest) => evidence::proof(cx, id, repository.id, &manifest.digest).await?,
+        Err(_) => Proof::default(),
+    };
     Ok(Some(Entry { id, manifest, proof }))
 }
 

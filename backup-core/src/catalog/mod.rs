@@ -12,7 +12,6 @@ pub mod layout;
 pub mod lease;
 pub mod list;
 pub mod manifest;
-mod pause;
 pub mod remove;
 pub mod repository;
 pub mod started;

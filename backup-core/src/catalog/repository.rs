@@ -108,13 +108,21 @@ impl Repository {
 
 async fn create_alone(cx: &Context, holder: &Holder) -> Result<()> {
     let lease = Lease::acquire(cx, LEASE, holder, "create", PATIENCE).await?;
-    let made = match Repository::open(cx).await {
-        Ok(None) => create(cx, PutMode::Overwrite).await,
-        Ok(Some(_)) => Ok(()),
-        Err(error) => Err(error),
-    };
+    let made = create_under(cx, &lease).await;
     let released = lease.release().await;
     made.and(released)
+}
+
+/// Nothing but the lease keeps this from overwriting what others have committed to by now: it is confirmed, and all is looked at once more, last.
+async fn create_under(cx: &Context, lease: &Lease) -> Result<()> {
+    if Repository::open(cx).await?.is_some() {
+        return Ok(());
+    }
+    lease.confirm().await?;
+    match Repository::open(cx).await? {
+        Some(_) => Ok(()),
+        None => create(cx, PutMode::Overwrite).await,
+    }
 }
 
 /// Writes the document. That another one is there already is no failure: it is read afterwards.

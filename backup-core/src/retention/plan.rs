@@ -23,8 +23,8 @@ pub struct Candidate {
     pub authentic: bool,
     /// Whether everything that was asked for is in it.
     pub complete: bool,
-    /// Bytes of content.
-    pub plain_length: u64,
+    /// The names of its artifacts, each with its bytes of content.
+    pub artifacts: BTreeMap<String, u64>,
     /// What it builds on.
     pub parents: Vec<BackupId>,
     /// A verification succeeded.
@@ -48,11 +48,11 @@ pub enum Reason {
     KeepDays,
     /// Stays: `keep_last`, `keep_daily`, `keep_weekly` or `keep_monthly` counts it.
     Counted,
-    /// Stays: the newest complete one, or the newest good one, of its lineage.
+    /// Stays: the newest complete one, or the newest good one, of its lineage that holds what it holds.
     Newest,
-    /// Stays: the last one of its lineage that was verified.
+    /// Stays: the last one of its lineage that was verified and holds what it holds.
     LastVerified,
-    /// Stays: no newer one that stays holds even half of its content.
+    /// Stays: newer ones that stay do not hold even half of its content.
     ContentFell,
     /// Stays: this one, which stays, builds on it.
     ParentOf(BackupId),
@@ -79,7 +79,7 @@ impl fmt::Display for Reason {
             Self::Counted => "a --keep rule counts it",
             Self::Newest => "it is the newest of its lineage",
             Self::LastVerified => "it is the last verified one of its lineage",
-            Self::ContentFell => "no newer one holds half as much",
+            Self::ContentFell => "no newer ones hold half as much",
             Self::ParentOf(child) => return write!(f, "{child} builds on it"),
             Self::Expired => "no --keep rule keeps it",
         })
@@ -98,7 +98,8 @@ pub struct Decision {
 /// Decides for each of `candidates`, the backups of one target, whether it stays; newest first.
 ///
 /// Partial and damaged backups, and those that failed their verification, never count as good. A bad one goes by age alone, and only once there
-/// is a newer good one of its lineage. Lineages do not count for each other.
+/// is a newer good one of its lineage. Lineages do not count for each other, and a backup counts only for those whose artifacts it holds all:
+/// three dumps of one database expire no dump of all of them. Nothing goes unless each of its artifacts is in a newer good one that stays.
 #[must_use]
 pub fn plan(candidates: &[Candidate], now: Timestamp, policy: &Policy) -> Vec<Decision> {
     let mut lineages: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
@@ -140,34 +141,92 @@ fn is_good(candidate: &Candidate) -> bool {
     candidate.complete && !candidate.failed
 }
 
+/// Whether `other` holds every artifact of `candidate`, by name.
+fn holds_all(other: &Candidate, candidate: &Candidate) -> bool {
+    candidate
+        .artifacts
+        .keys()
+        .all(|name| other.artifacts.contains_key(name))
+}
+
 /// Decides for one lineage, newest first.
 fn decide(lineage: &[&Candidate], now: Timestamp, policy: &Policy, reasons: &mut HashMap<BackupId, Reason>) {
-    let counted = counted(lineage, policy);
-    let newest_good = lineage.iter().find(|c| is_good(c)).map(|c| c.id);
-    let newest_complete = lineage.iter().find(|c| c.complete).map(|c| c.id);
-    let last_verified = lineage.iter().find(|c| is_good(c) && c.verified).map(|c| c.id);
-    // The most content of any newer good backup that stays.
-    let mut held = 0;
+    let sets: HashMap<_, _> = lineage.iter().map(|candidate| (names(candidate), *candidate)).collect();
+    let ruled: HashMap<_, _> = sets
+        .into_iter()
+        .map(|(names, one)| (names, Ruled::new(lineage, one, policy)))
+        .collect();
+    let mut held = Held::default();
     for candidate in lineage {
-        let id = candidate.id;
-        let reason =
-            if newest_good == Some(id) || newest_complete == Some(id) || newest_good.is_none_or(|good| good < id) {
-                Reason::Newest
-            } else if is_young(candidate, now, policy) {
-                Reason::KeepDays
-            } else if counted.contains(&id) {
-                Reason::Counted
-            } else if last_verified == Some(id) {
-                Reason::LastVerified
-            } else if is_good(candidate) && held < candidate.plain_length.div_ceil(2) {
-                Reason::ContentFell
-            } else {
-                Reason::Expired
-            };
+        // The newest good one that holds what this one holds stays, so none of its artifacts is lost if it goes.
+        let rule = ruled.get(&names(candidate)).and_then(|ruled| ruled.keeps(candidate.id));
+        let reason = match rule {
+            Some(Reason::Newest) => Reason::Newest,
+            _ if is_young(candidate, now, policy) => Reason::KeepDays,
+            Some(rule) => rule,
+            None if is_good(candidate) && held.fell_below(candidate) => Reason::ContentFell,
+            None => Reason::Expired,
+        };
         if is_good(candidate) && reason.keeps() {
-            held = held.max(candidate.plain_length);
+            held.add(candidate);
         }
-        reasons.insert(id, reason);
+        reasons.insert(candidate.id, reason);
+    }
+}
+
+fn names(candidate: &Candidate) -> Vec<&String> {
+    candidate.artifacts.keys().collect()
+}
+
+/// What the rules keep among the backups that hold one set of artifacts, or more.
+struct Ruled {
+    newest_good: Option<BackupId>,
+    newest_complete: Option<BackupId>,
+    last_verified: Option<BackupId>,
+    counted: HashSet<BackupId>,
+}
+
+impl Ruled {
+    /// Of those in `lineage`, newest first, that hold the artifacts of `one`.
+    fn new(lineage: &[&Candidate], one: &Candidate, policy: &Policy) -> Self {
+        let holders: Vec<&Candidate> = lineage.iter().copied().filter(|other| holds_all(other, one)).collect();
+        let newest = |wanted: &dyn Fn(&Candidate) -> bool| holders.iter().find(|c| wanted(c)).map(|c| c.id);
+        Self {
+            newest_good: newest(&is_good),
+            newest_complete: newest(&|c| c.complete),
+            last_verified: newest(&|c| is_good(c) && c.verified),
+            counted: counted(&holders, policy),
+        }
+    }
+
+    fn keeps(&self, id: BackupId) -> Option<Reason> {
+        if self.newest_complete == Some(id) || self.newest_good.is_none_or(|good| good <= id) {
+            Some(Reason::Newest)
+        } else if self.counted.contains(&id) {
+            Some(Reason::Counted)
+        } else {
+            (self.last_verified == Some(id)).then_some(Reason::LastVerified)
+        }
+    }
+}
+
+/// The most content of each artifact in any newer good backup that stays.
+#[derive(Default)]
+struct Held<'a>(HashMap<&'a str, u64>);
+
+impl<'a> Held<'a> {
+    fn add(&mut self, candidate: &'a Candidate) {
+        for (name, length) in &candidate.artifacts {
+            let most = self.0.entry(name).or_default();
+            *most = (*most).max(*length);
+        }
+    }
+
+    /// Whether it is less than half of what `candidate` holds.
+    fn fell_below(&self, candidate: &Candidate) -> bool {
+        let sum = |sum: u64, length: &u64| sum.saturating_add(*length);
+        let held = candidate.artifacts.keys().filter_map(|name| self.0.get(name.as_str()));
+        held.fold(0, sum) < candidate.artifacts.values().fold(0, sum).div_ceil(2)
     }
 }
 

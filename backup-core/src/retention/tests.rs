@@ -2,9 +2,17 @@ use super::*;
 use crate::id::BackupId;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 
 fn now() -> Timestamp {
     "2026-04-22T17:00:00Z".parse().unwrap()
+}
+
+fn holding(artifacts: &[(&str, u64)]) -> BTreeMap<String, u64> {
+    artifacts
+        .iter()
+        .map(|(name, length)| ((*name).to_owned(), *length))
+        .collect()
 }
 
 /// A good backup so many hours ago.
@@ -14,7 +22,7 @@ fn good(hours: i64) -> Candidate {
         lineage: Some("a".into()),
         authentic: true,
         complete: true,
-        plain_length: 100,
+        artifacts: holding(&[("db", 100)]),
         parents: vec![],
         verified: false,
         failed: false,
@@ -119,12 +127,12 @@ fn partial_and_failed_ones_never_count_as_good() {
 fn a_run_whose_content_fell_by_half_never_expires_an_older_one() {
     let mut all = daily(6);
     for small in &mut all[..2] {
-        small.plain_length = 49;
+        small.artifacts = holding(&[("db", 49)]);
     }
     assert_eq!(kept(&all, &LAST_1), [all[0].id, all[2].id]);
     assert_eq!(reason(&all, &LAST_1, &all[2]), Reason::ContentFell);
     for small in &mut all[..2] {
-        small.plain_length = 50;
+        small.artifacts = holding(&[("db", 50)]);
     }
     assert_eq!(kept(&all, &LAST_1), [all[0].id]);
 }
@@ -157,6 +165,36 @@ fn lineages_do_not_count_for_each_other() {
 }
 
 #[test]
+fn dumps_of_one_database_expire_no_dump_of_all() {
+    let mut all = daily(8);
+    for full in &mut all {
+        full.artifacts = holding(&[("x", 60), ("y", 40)]);
+    }
+    for one in &mut all[..4] {
+        one.artifacts = holding(&[("x", 60)]);
+    }
+    let last_3 = Policy {
+        keep_last: Some(3),
+        ..LAST_1
+    };
+    assert_eq!(kept(&all, &last_3), [0, 1, 2, 4, 5, 6].map(|day| all[day].id));
+    assert_eq!(kept(&all, &LAST_1), [all[0].id, all[4].id]);
+}
+
+#[test]
+fn what_no_newer_one_holds_stays_until_one_does() {
+    let mut all = daily(4);
+    all[0].artifacts = holding(&[("x", 60)]);
+    all[2].complete = false;
+    all[2].artifacts = holding(&[("x", 60), ("y", 1)]);
+    all[3].artifacts = holding(&[("x", 60), ("z", 1)]);
+    all[1].artifacts = holding(&[("x", 60)]);
+    assert_eq!(kept(&all, &LAST_1), [all[0].id, all[2].id, all[3].id]);
+    all[0].artifacts = holding(&[("x", 60), ("y", 1), ("z", 1)]);
+    assert_eq!(kept(&all, &LAST_1), [all[0].id]);
+}
+
+#[test]
 fn unreadable_and_unproved_ones_stay_and_do_not_count() {
     let mut all = daily(5);
     all[0].lineage = None;
@@ -173,9 +211,10 @@ fn any_candidate() -> impl Strategy<Value = Candidate> {
         proptest::bool::weighted(0.8),
         proptest::bool::weighted(0.9),
     );
-    (-10i64..2000, 0u64..200, flags, 0..3u8).prop_map(
-        |(hours, plain_length, (verified, failed, complete, authentic), lineage)| Candidate {
-            plain_length,
+    let artifacts = proptest::collection::btree_map("[abc]", 0u64..200, 1..4);
+    (-10i64..2000, artifacts, flags, 0..3u8).prop_map(
+        |(hours, artifacts, (verified, failed, complete, authentic), lineage)| Candidate {
+            artifacts,
             verified,
             failed: failed && verified,
             complete,
@@ -225,10 +264,18 @@ proptest! {
             }
             for gone in newest_first().filter(of).filter(|c| !kept.contains(&c.id)) {
                 let stands_in = |c: &&Candidate| c.id > gone.id && c.complete && !c.failed && kept.contains(&c.id);
-                prop_assert!(newest_first().filter(of).any(|c| stands_in(&c)), "a newer good one stays");
+                let mut held = 0;
+                for name in gone.artifacts.keys() {
+                    let lengths = newest_first().filter(of).filter(stands_in).filter_map(|c| c.artifacts.get(name));
+                    let most = lengths.max();
+                    prop_assert!(most.is_some(), "a newer good one that stays holds {name}");
+                    held += most.unwrap_or(&0);
+                }
                 if gone.complete && !gone.failed {
-                    let half = |c: &&Candidate| stands_in(c) && c.plain_length * 2 >= gone.plain_length;
-                    prop_assert!(newest_first().filter(of).any(|c| half(&c)));
+                    prop_assert!(held * 2 >= gone.artifacts.values().sum());
+                    let holds_all = |c: &&Candidate| gone.artifacts.keys().all(|name| c.artifacts.contains_key(name));
+                    let newer = newest_first().filter(of).filter(stands_in).filter(holds_all).count();
+                    prop_assert!(newer as u64 >= u64::from(policy.keep_last.unwrap_or(0)), "each set is counted by itself");
                 }
             }
         }
@@ -247,7 +294,7 @@ proptest! {
         last in 0u32..5,
     ) {
         // Of equal content: what a rule keeps may be what lets a larger, older one go.
-        all.iter_mut().for_each(|candidate| candidate.plain_length = 100);
+        all.iter_mut().for_each(|candidate| candidate.artifacts = holding(&[("db", 100)]));
         all.sort_by_key(|candidate| candidate.id);
         all.dedup_by_key(|candidate| candidate.id);
         let more = Policy { keep_last: Some(policy.keep_last.unwrap_or(0).max(last)), ..policy };

@@ -10,7 +10,7 @@ use crate::{
 };
 use backup_core::{
     self as core, Error, ErrorKind, Result,
-    catalog::{self, Entry, Evidence, Format, Manifest, Repository, evidence, list},
+    catalog::{self, Entry, Evidence, Format, Manifest, Repository, Signed, evidence, list},
     run::{self, Damage, Verification},
     target::BackupTarget,
 };
@@ -64,12 +64,12 @@ async fn one(
     target: &impl BackupTarget,
     entry: Entry,
     depth: Depth,
-
 ) -> Result<(Line, Option<Error>)> {
-    let manifest = match &entry.manifest {
-        Ok(signed) => &signed.value,
+    let signed = match &entry.manifest {
+        Ok(signed) => signed,
         Err(error) => return Ok((Line::unreadable(&entry, error), None)),
     };
+    let manifest = &signed.value;
     let depth = match depth {
         Depth::Objects => catalog::Depth::Objects,
         Depth::Content => catalog::Depth::Content,
@@ -77,16 +77,18 @@ async fn one(
     let found = run::verify(cx, target, manifest, depth).await;
     // What was not looked at to its end proves damage at most, never health.
     if context.config.evidence && (found.is_good() || !found.damage.is_empty()) {
-        evidence::record(cx, &proof(cx, manifest, depth, &found.damage)).await?;
+        evidence::record(cx, &proof(cx, signed, depth, &found.damage)).await?;
     }
     Ok((Line::new(cx, &entry, manifest, &found), found.interrupted))
 }
 
-fn proof(cx: &core::Context, manifest: &Manifest, depth: catalog::Depth, damage: &[Damage]) -> Evidence {
+fn proof(cx: &core::Context, signed: &Signed<Manifest>, depth: catalog::Depth, damage: &[Damage]) -> Evidence {
+    let manifest = &signed.value;
     Evidence {
         format: Format,
         id: manifest.id,
         repository: manifest.repository,
+        manifest: signed.digest,
         target: manifest.target.clone(),
         at: cx.clock.now(),
         depth,

@@ -7,7 +7,8 @@ use super::{
 };
 use crate::{
     Context, Error, ErrorKind, Result,
-    catalog::{layout, pause::pause},
+    catalog::layout,
+    retry::jitter,
     store::{ETag, Key, PutMode, StoreErrorKind},
 };
 use jiff::Timestamp;
@@ -33,7 +34,7 @@ pub(super) async fn acquire(cx: &Context, body: LeaseBody, patience: Duration) -
         if Instant::now() >= deadline {
             return Err(taken.locked(&body.target));
         }
-        let pause = pause(cx.entropy.as_ref(), longest)?;
+        let pause = jitter(cx.entropy.as_ref(), longest)?;
         tokio::select! {
             () = tokio::time::sleep_until((Instant::now() + pause).min(deadline)) => {}
             () = cx.cancel.cancelled() => {

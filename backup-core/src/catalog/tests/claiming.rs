@@ -1,7 +1,7 @@
 use super::kit::{Kit, TARGET, backup, holder, keys_of};
 use crate::{
     ErrorKind,
-    catalog::{Claim, claim},
+    catalog::{Claim, MarkerState, claim, started},
     store::Key,
     testing::{MemoryOptions, MemoryStore},
 };
@@ -93,7 +93,30 @@ async fn a_plan_for_keys_outside_the_id_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_abandoned_run_leaves_nothing() {
+async fn a_plan_in_which_two_artifacts_could_share_an_object_is_refused() {
+    let [kit, _] = Kit::both();
+    for second in ["a.pbe", "a.pbe.0002"] {
+        let plan = |id| ["a.pbe", second].map(|name| Key::from(format!("{id}/{name}"))).into();
+        let error = claim(&kit.cx, TARGET, &holder(), plan).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal, "{second}");
+    }
+    assert!(kit.memory.keys().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_of_thousands_of_artifacts_fits_a_marker() {
+    let [kit, _] = Kit::both();
+    let plan = |id| {
+        (0..10_000)
+            .map(|number| Key::from(format!("{id}/database_{number}.pgdump.zst.pbe")))
+            .collect()
+    };
+    let claimed = claim(&kit.cx, TARGET, &holder(), plan).await.unwrap();
+    assert_eq!(claimed.keys.len(), 10_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_abandoned_run_leaves_nothing_but_its_condemned_marker() {
     for kit in Kit::both() {
         kit.memory.plant(&Key::from("old/file"), "old");
         let run = super::kit::begin(&kit.cx, super::kit::NO_PATIENCE).await.unwrap();
@@ -102,7 +125,9 @@ async fn an_abandoned_run_leaves_nothing() {
         drop(upload);
         run.claim.abandon(&kit.cx).await.unwrap();
         run.lease.release().await.unwrap();
-        assert_eq!(kit.names(), ["old/file"]);
+        assert_eq!(kit.names(), [run.claim.marker().to_string(), "old/file".into()]);
+        let marker = started::read(&kit.cx, &run.claim.marker()).await.unwrap().unwrap();
+        assert_eq!(marker.value.state, MarkerState::Condemned);
         assert_eq!(kit.memory.unfinished(), 0);
     }
 }

@@ -1,8 +1,8 @@
 use super::kit::{Kit, NO_PATIENCE, TARGET, backup, backup_with, begin, manifest};
 use crate::{
     ErrorKind, Result,
-    catalog::{commit, layout, lease, list, started},
-    testing::{FaultyStore, MemoryStore},
+    catalog::{State, commit, layout, lease, list, started},
+    testing::{FaultyStore, MemoryOptions, MemoryStore},
 };
 use futures::TryStreamExt;
 use std::{sync::Arc, time::Duration};
@@ -51,6 +51,25 @@ async fn a_run_condemned_while_it_commits_withdraws_its_manifest() {
     condemn.await.unwrap();
     assert_eq!(committed.unwrap_err().kind(), ErrorKind::Refused);
     assert!(kit.memory.peek(&layout::manifest(id)).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_may_not_be_deleted_is_withdrawn_by_overwriting_it() {
+    let kit = Kit::new(MemoryOptions {
+        deletes: false,
+        ..MemoryOptions::default()
+    });
+    let run = begin(&kit.cx, NO_PATIENCE).await.unwrap();
+    let mut manifest = manifest(&kit.cx, &run.repository, &run.claim, 1);
+    // Found only after the manifest was written.
+    manifest.parents.push("20200101_000000".parse().unwrap());
+    let committed = commit(&kit.cx, &run.repository, &run.lease, &run.claim, &manifest).await;
+    assert_eq!(committed.unwrap_err().kind(), ErrorKind::Refused);
+    let entry = list::entry(&kit.cx, &run.repository, run.claim.id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(entry.state(), State::Damaged);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ fn evidence() -> Evidence {
         format: Format,
         id: BackupId::at(Timestamp::UNIX_EPOCH),
         repository: Id16([1; 16]),
+        manifest: [2; 32],
         target: TARGET.into(),
         at: Timestamp::UNIX_EPOCH,
         depth: Depth::Content,

@@ -28,14 +28,20 @@ async fn latest(cx: &Context) -> Option<BackupId> {
 }
 
 async fn judge(cx: &Context, id: BackupId, ok: bool) {
+    judge_deep(cx, id, Depth::Content, ok).await;
+}
+
+async fn judge_deep(cx: &Context, id: BackupId, depth: Depth, ok: bool) {
     let repository = Repository::open(cx).await.unwrap().unwrap();
+    let manifest = list::entry(cx, &repository, id).await.unwrap().unwrap().manifest;
     let evidence = Evidence {
         format: Format,
         id,
         repository: repository.id,
+        manifest: manifest.unwrap().digest,
         target: TARGET.into(),
         at: cx.clock.now(),
-        depth: Depth::Content,
+        depth,
         ok,
         damaged: vec![],
         tool: "test".into(),
@@ -109,6 +115,36 @@ async fn a_failed_verification_is_shown_and_never_silently_passed_over() {
         .await
         .unwrap();
     assert_eq!(good.unwrap().id, older);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_number_of_other_documents_hides_a_failed_verification() {
+    let [kit, _] = Kit::both();
+    let id = backup(&kit.cx).await.unwrap();
+    judge(&kit.cx, id, false).await;
+    for number in 0..40 {
+        kit.hours(1);
+        judge_deep(&kit.cx, id, Depth::Objects, true).await;
+        let junk = layout::evidence(id).with(format!("99991231_{number:06}-{number:032}.json"));
+        kit.memory.plant(&junk, "junk");
+    }
+    let proof = &entries(&kit.cx).await[0].proof;
+    assert_eq!(proof.failed.as_ref().unwrap().depth, Depth::Content);
+    assert_eq!(proof.verified.as_ref().unwrap().depth, Depth::Objects);
+}
+
+#[tokio::test(start_paused = true)]
+async fn evidence_about_another_manifest_of_the_same_id_counts_for_nothing() {
+    let [kit, _] = Kit::both();
+    let id = backup(&kit.cx).await.unwrap();
+    judge(&kit.cx, id, true).await;
+    assert!(entries(&kit.cx).await[0].proof.verified.is_some());
+    let read = document::read::<crate::catalog::Manifest>(&kit.memory, &layout::manifest(id), None).await;
+    let mut manifest = read.unwrap().unwrap().value;
+    manifest.lineage = "another".into();
+    let bytes = document::encode(&manifest, kit.cx.keyring.as_deref()).unwrap();
+    kit.memory.plant(&layout::manifest(id), bytes);
+    assert_eq!(entries(&kit.cx).await[0].proof, crate::catalog::Proof::default());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Carrying a plan out.
 
-use super::{Orphan, PrunePlan, PruneRequest, Verdict, orphan, plan::plan_prune};
+use super::{Orphan, PrunePlan, PruneRequest, Verdict, orphan, plan::plan_prune, sweep::sweep};
 use crate::{
     Context, Error, ErrorKind, Result,
     catalog::{
@@ -8,8 +8,9 @@ use crate::{
         remove::{self, Removed},
         repository, started,
     },
-    event::Event,
-    id::BackupId,
+    event::{Event, Finding, Severity},
+    id::{BackupId, Nonce},
+    retention::Decision,
     store::Key,
 };
 use jiff::Timestamp;
@@ -29,10 +30,11 @@ pub struct PruneReport {
 
 /// Prunes under the lease of the target: manifests first, their data after, the started markers last.
 ///
-/// Idempotent; dropped or failed half-way, the next prune goes on. Memory as [`plan_prune`], and one manifest.
+/// What cannot be pruned does not keep the rest from being pruned. Idempotent; dropped or failed half-way, the next prune goes on. Memory as [`plan_prune`], and one manifest.
 ///
 /// # Errors
-/// [`ErrorKind::Locked`] if someone else is at work on the target; [`ErrorKind::Cancelled`]; those of the store.
+/// [`ErrorKind::Locked`] if someone else is at work on the target; [`ErrorKind::Cancelled`]; those of the store. A failure that concerns
+/// one id alone ends the prune only after the others, and names it.
 pub async fn prune(cx: &Context, request: &PruneRequest) -> Result<PruneReport> {
     let lease = Lease::acquire(cx, &request.target, &request.holder, "prune", request.patience).await?;
     let done = under_lease(cx, request, &lease).await;
@@ -50,23 +52,63 @@ async fn under_lease(cx: &Context, request: &PruneRequest, lease: &Lease) -> Res
         orphans: Vec::new(),
         removed: Removed::default(),
     };
+    let mut failed = Vec::new();
     for decision in plan.backups.iter().filter(|decision| !decision.reason.keeps()) {
         may_go_on(cx, lease)?;
-        if let Some(removed) = expire(cx, request, decision.id).await? {
-            cx.events.emit(Event::Step(format!(
-                "deleted backup {}: {}",
-                decision.id, decision.reason
-            )));
-            report.expired.push(decision.id);
-            add(&mut report.removed, removed);
-        }
+        let done = remove_backup(cx, request, *decision, &mut report).await;
+        note(cx, decision.id, done, &mut failed)?;
     }
     for orphan in plan.orphans.iter().filter(|orphan| orphan.verdict == Verdict::Remove) {
         may_go_on(cx, lease)?;
-        remove_orphan(cx, orphan, (now, &entry), &mut report).await?;
+        let done = remove_orphan(cx, orphan, (now, &entry), &mut report).await;
+        note(cx, orphan.id, done, &mut failed)?;
     }
+    finish(failed)?;
     lease::sweep(cx, repository::LEASE, now).await?;
+    sweep(cx, now).await?;
     Ok(report)
+}
+
+type Failed = Vec<(BackupId, Error)>;
+
+/// Keeps a failure that concerns one id for later, so that the others are pruned all the same.
+fn note(cx: &Context, id: BackupId, done: Result<()>, failed: &mut Failed) -> Result<()> {
+    let Err(error) = done else { return Ok(()) };
+    if matches!(
+        error.kind(),
+        ErrorKind::StoreUnreachable | ErrorKind::Cancelled | ErrorKind::Locked
+    ) {
+        return Err(error);
+    }
+    finding(cx, id.to_string(), format!("was not pruned: {}", error.chain()));
+    failed.push((id, error));
+    Ok(())
+}
+
+/// The first failure, if there are any, with the names of all.
+fn finish(failed: Failed) -> Result<()> {
+    let ids: Vec<String> = failed.iter().map(|(id, _)| id.to_string()).collect();
+    match failed.into_iter().next() {
+        Some((_, first)) => Err(first.context(format!("prune {}", ids.join(", ")))),
+        None => Ok(()),
+    }
+}
+
+async fn remove_backup(
+    cx: &Context,
+    request: &PruneRequest,
+    decision: Decision,
+    report: &mut PruneReport,
+) -> Result<()> {
+    if let Some(removed) = expire(cx, request, decision.id).await? {
+        cx.events.emit(Event::Step(format!(
+            "deleted backup {}: {}",
+            decision.id, decision.reason
+        )));
+        report.expired.push(decision.id);
+        add(&mut report.removed, removed);
+    }
+    Ok(())
 }
 
 async fn remove_orphan(
@@ -104,8 +146,17 @@ async fn expire(cx: &Context, request: &PruneRequest, id: BackupId) -> Result<Op
         return Ok(None);
     };
     let mut markers = orphan::read(cx, id).await?;
+    for (key, error) in &markers.unreadable {
+        finding(
+            cx,
+            key.to_string(),
+            format!("stays, and what it claims: {}", error.chain()),
+        );
+    }
     if markers.is_empty() {
-        started::write(cx, &stand_in(manifest, request)).await?;
+        // Under a name of its own: what cannot be read is not overwritten either.
+        let nonce = Nonce::random(cx.entropy.as_ref())?;
+        started::write(cx, &stand_in(manifest, nonce, request)).await?;
         markers = orphan::read(cx, id).await?;
     }
     let mut owned = markers.owned();
@@ -125,12 +176,12 @@ fn still_ours<'a>(cx: &Context, request: &PruneRequest, entry: &'a Entry) -> Opt
 }
 
 /// A marker in place of one that is gone, so that data whose manifest was just deleted is still found by the next prune.
-fn stand_in(manifest: &Manifest, request: &PruneRequest) -> StartedMarker {
+fn stand_in(manifest: &Manifest, nonce: Nonce, request: &PruneRequest) -> StartedMarker {
     StartedMarker {
         format: manifest.format,
         id: manifest.id,
         target: manifest.target.clone(),
-        nonce: manifest.nonce,
+        nonce,
         state: MarkerState::Condemned,
         host: request.holder.host.clone(),
         pid: request.holder.pid,
@@ -140,6 +191,15 @@ fn stand_in(manifest: &Manifest, request: &PruneRequest) -> StartedMarker {
             .filter_map(|key| key.as_str().map(str::to_owned))
             .collect(),
     }
+}
+
+fn finding(cx: &Context, subject: String, message: String) {
+    cx.events.emit(Event::Finding(Finding {
+        severity: Severity::Warning,
+        subject,
+        message,
+        hint: None,
+    }));
 }
 
 fn add(sum: &mut Removed, more: Removed) {

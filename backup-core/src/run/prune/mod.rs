@@ -6,6 +6,7 @@
 mod execute;
 mod orphan;
 mod plan;
+mod sweep;
 
 pub use execute::{PruneReport, prune};
 pub use orphan::{Orphan, Verdict};

@@ -18,6 +18,8 @@ use std::collections::HashSet;
 
 /// A run without a manifest is left alone for this long, by the store's clock.
 const GRACE: SignedDuration = SignedDuration::from_hours(24);
+/// What a run that was given up had sent to the store is carried out by then, or never: longer than a request and its repetitions take.
+const SETTLING: SignedDuration = SignedDuration::from_mins(15);
 
 /// What is to happen to what a run left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,49 +39,55 @@ pub struct Orphan {
     pub verdict: Verdict,
 }
 
-/// The markers of one id, all of them readable and their authors proved where there is a key.
-pub(super) struct Markers(Vec<(ObjectMeta, StartedMarker)>);
+/// The markers of one id.
+#[derive(Default)]
+pub(super) struct Markers {
+    /// Those that can be read, and whose authors are proved where there is a key.
+    read: Vec<(ObjectMeta, StartedMarker)>,
+    /// What is wrong with the others. They claim nothing, and stay.
+    pub(super) unreadable: Vec<(Key, Error)>,
+}
 
 impl Markers {
     pub(super) fn keys(&self) -> Vec<Key> {
-        self.0.iter().map(|(meta, _)| meta.key.clone()).collect()
+        self.read.iter().map(|(meta, _)| meta.key.clone()).collect()
     }
 
     pub(super) fn owned(&self) -> OwnedKeys {
-        self.0.iter().flat_map(|(_, marker)| marker.planned()).collect()
+        self.read.iter().flat_map(|(_, marker)| marker.planned()).collect()
     }
 
+    /// Whether none can be read.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.read.is_empty()
     }
 }
 
 /// The ids that were claimed, by a run of `target` among others, and have no manifest. Two listings; memory is 16 bytes for each id there is.
 pub(super) async fn find(cx: &Context, target: &str, now: Timestamp, lease: Option<&Key>) -> Result<Vec<Orphan>> {
     // Started ones first: a run that commits between the two listings is then seen as committed.
-    let started = started_ids(cx).await?;
+    let started = ids_in(cx, layout::STARTED).await?;
     let committed: HashSet<BackupId> = list::ids(cx).await?.into_iter().collect();
     let mut orphans = Vec::new();
     for id in started.into_iter().filter(|id| !committed.contains(id)) {
-        let verdict = match read(cx, id).await {
-            Ok(markers) if !markers.0.iter().any(|(_, marker)| marker.target == target) => continue,
-            Ok(markers) => judge(cx, &markers, now, lease).await?,
-            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Refused) => {
-                Verdict::Keep(error.chain())
-            }
-            Err(error) => return Err(error),
+        let markers = read(cx, id).await?;
+        let verdict = match markers.unreadable.first() {
+            Some((_, error)) => Verdict::Keep(error.chain()),
+            None if !markers.read.iter().any(|(_, marker)| marker.target == target) => continue,
+            None => judge(cx, &markers, now, lease).await?,
         };
         orphans.push(Orphan { id, verdict });
     }
     Ok(orphans)
 }
 
-async fn started_ids(cx: &Context) -> Result<Vec<BackupId>> {
+/// The ids that have a folder in `folder`, oldest first. Memory is 16 bytes for each.
+pub(super) async fn ids_in(cx: &Context, folder: &str) -> Result<Vec<BackupId>> {
     let mut ids = Vec::new();
-    let mut listing = cx.store.list(&Key::from(layout::STARTED), ListDepth::Delimited);
+    let mut listing = cx.store.list(&Key::from(folder), ListDepth::Delimited);
     while let Some(entry) = listing.try_next().await? {
-        if let ListEntry::Folder(folder) = entry {
-            ids.extend(layout::split_id(&folder, layout::STARTED).map(|(id, _)| id));
+        if let ListEntry::Folder(name) = entry {
+            ids.extend(layout::split_id(&name, folder).map(|(id, _)| id));
         }
     }
     ids.sort_unstable();
@@ -88,30 +96,47 @@ async fn started_ids(cx: &Context) -> Result<Vec<BackupId>> {
 
 /// Reads the markers of `id`.
 pub(super) async fn read(cx: &Context, id: BackupId) -> Result<Markers> {
-    let mut markers = Vec::new();
+    let mut markers = Markers::default();
     for meta in started::list(cx, id).await? {
-        let Some(Signed { value, trust }) = started::read(cx, &meta.key).await? else {
-            continue;
-        };
-        if cx.authenticates() && !trust.is_signed() {
-            let message = format!("the started marker {} is not signed by a known key", meta.key);
-            return Err(Error::new(ErrorKind::Refused, message));
+        match read_one(cx, &meta.key).await {
+            Ok(Some(marker)) => markers.read.push((meta, marker)),
+            Ok(None) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Refused) => {
+                markers.unreadable.push((meta.key, error));
+            }
+            Err(error) => return Err(error),
         }
-        markers.push((meta, value));
     }
-    Ok(Markers(markers))
+    Ok(markers)
 }
 
-/// Dead is an id of which every claim was given up or is older than a day, and none of whose targets anybody is at work on.
-async fn judge(cx: &Context, markers: &Markers, now: Timestamp, lease: Option<&Key>) -> Result<Verdict> {
-    let young = |(meta, marker): &&(ObjectMeta, StartedMarker)| {
-        marker.state == MarkerState::Started && now.duration_since(meta.modified) < GRACE
+async fn read_one(cx: &Context, key: &Key) -> Result<Option<StartedMarker>> {
+    let Some(Signed { value, trust, .. }) = started::read(cx, key).await? else {
+        return Ok(None);
     };
-    if let Some((_, marker)) = markers.0.iter().find(young) {
-        let who = format!("process {} on {}", marker.pid, marker.host.escape_debug());
-        return Ok(Verdict::Keep(format!("{who} began it less than a day ago")));
+    if cx.authenticates() && !trust.is_signed() {
+        let message = format!("the started marker {key} is not signed by a known key");
+        return Err(Error::new(ErrorKind::Refused, message));
     }
-    let targets: HashSet<&str> = markers.0.iter().map(|(_, marker)| marker.target.as_str()).collect();
+    Ok(Some(value))
+}
+
+/// Dead is an id of which every claim was given up a while ago or is older than a day, and none of whose targets anybody is at work on.
+async fn judge(cx: &Context, markers: &Markers, now: Timestamp, lease: Option<&Key>) -> Result<Verdict> {
+    for (meta, marker) in &markers.read {
+        let age = now.duration_since(meta.modified);
+        let who = format!("process {} on {}", marker.pid, marker.host.escape_debug());
+        match marker.state {
+            MarkerState::Started if age < GRACE => {
+                return Ok(Verdict::Keep(format!("{who} began it less than a day ago")));
+            }
+            MarkerState::Condemned if age < SETTLING => {
+                return Ok(Verdict::Keep(format!("{who} gave it up less than 15 minutes ago")));
+            }
+            MarkerState::Started | MarkerState::Condemned => {}
+        }
+    }
+    let targets: HashSet<&str> = markers.read.iter().map(|(_, marker)| marker.target.as_str()).collect();
     for target in targets {
         if lease::live(cx, target, now, lease).await?.is_some() {
             return Ok(Verdict::Keep(format!("{target} is being worked on")));
@@ -125,10 +150,13 @@ async fn judge(cx: &Context, markers: &Markers, now: Timestamp, lease: Option<&K
 /// Condemned first, then looked at once more: a run that commits now either finds itself condemned, or its manifest is found here.
 pub(super) async fn remove(cx: &Context, id: BackupId, now: Timestamp, lease: &Key) -> Result<Option<Removed>> {
     let markers = read(cx, id).await?;
-    if markers.is_empty() || judge(cx, &markers, now, Some(lease)).await? != Verdict::Remove {
+    if markers.is_empty() || !markers.unreadable.is_empty() {
         return Ok(None);
     }
-    for (_, marker) in &markers.0 {
+    if judge(cx, &markers, now, Some(lease)).await? != Verdict::Remove {
+        return Ok(None);
+    }
+    for (_, marker) in &markers.read {
         started::condemn(cx, marker).await?;
     }
     if cx.store.head(&layout::manifest(id)).await?.is_some() {

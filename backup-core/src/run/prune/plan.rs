@@ -6,12 +6,13 @@ use super::{
 };
 use crate::{
     Context, Result,
-    catalog::{Entry, list},
+    catalog::{Entry, Manifest, list},
     retention::{self, Candidate, Decision},
     store::Key,
 };
 use futures::TryStreamExt;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 /// What a prune would do. Made without writing anything, so it is the dry run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,16 @@ pub async fn plan_prune(
     })
 }
 
+/// The bytes of content under each name.
+fn artifacts(manifest: &Manifest) -> BTreeMap<String, u64> {
+    let mut artifacts = BTreeMap::new();
+    for artifact in &manifest.artifacts {
+        let length = artifacts.entry(artifact.name.clone()).or_insert(0_u64);
+        *length = length.saturating_add(artifact.plain_length);
+    }
+    artifacts
+}
+
 fn candidate(cx: &Context, entry: &Entry) -> Candidate {
     let manifest = entry.manifest.as_ref().ok().map(|manifest| &manifest.value);
     Candidate {
@@ -56,7 +67,7 @@ fn candidate(cx: &Context, entry: &Entry) -> Candidate {
         lineage: manifest.map(|manifest| manifest.lineage.clone()),
         authentic: entry.is_authentic(cx),
         complete: manifest.is_some_and(|manifest| manifest.complete),
-        plain_length: manifest.map_or(0, |manifest| manifest.plain_length()),
+        artifacts: manifest.map(artifacts).unwrap_or_default(),
         parents: manifest.map(|manifest| manifest.parents.clone()).unwrap_or_default(),
         verified: entry.proof.verified.is_some(),
         failed: entry.proof.failed.is_some(),

@@ -1,4 +1,5 @@
 mod history;
+mod whole_key_uploads;
 
 use super::*;
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     testing::{FaultyStore, MemoryOptions},
 };
 use std::sync::Arc;
+use whole_key_uploads::WholeKeyUploads;
 
 const LAST_1: Policy = Policy {
     keep_days: None,
@@ -161,6 +163,162 @@ async fn a_stray_marker_beside_a_backup_never_costs_the_backup() {
     assert!(report.orphans.is_empty() && report.expired.is_empty());
     assert_eq!(list::ids(&kit.cx).await.unwrap(), [id]);
     assert_eq!(kit.names().len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_manifest_that_comes_while_its_data_is_deleted_goes_too() {
+    for turns in 0.. {
+        let [kit, _] = Kit::both();
+        backup(&kit.cx).await.unwrap();
+        let run = begin(&kit.cx, NO_PATIENCE).await.unwrap();
+        let id = run.claim.id;
+        let manifest = manifest(&kit.cx, &run.repository, &run.claim, 1);
+        let bytes = document::encode(&manifest, kit.cx.keyring.as_deref()).unwrap();
+        run.lease.release().await.unwrap();
+        kit.hours(25);
+        let store = FaultyStore::new(Arc::new(kit.memory.clone()));
+        let (cx, request) = (kit.on(Arc::new(store.clone())), request(&kit.cx).await);
+        let pruning = tokio::spawn(async move { prune(&cx, &request).await });
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        let log = store.log();
+        let deletes = log.iter().position(|call| call.starts_with(&format!("delete {id}/")));
+        let looks = |from: usize| log[from..].contains(&format!("head {}", layout::manifest(id)));
+        if deletes.is_some_and(looks) {
+            // From its last look on the marker is about to go, which a run that lives would see.
+            assert!(turns > 10);
+            break;
+        }
+        // The run is killed right after its last request, and so never looks at its marker again.
+        kit.memory.plant(&layout::manifest(id), bytes);
+        pruning.await.unwrap().unwrap();
+        whole(&kit);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lands_late_for_an_abandoned_run_is_removed_without_waiting_a_day() {
+    for kit in Kit::both() {
+        backup(&kit.cx).await.unwrap();
+        let before = kit.names();
+        let run = begin(&kit.cx, NO_PATIENCE).await.unwrap();
+        run.claim.abandon(&kit.cx).await.unwrap();
+        run.lease.release().await.unwrap();
+        kit.memory.plant(&run.claim.keys[0], "landed late");
+        assert!(pruned(&kit.cx).await.unwrap().orphans.is_empty());
+        assert_eq!(kit.names().len(), before.len() + 2, "more may land yet");
+        kit.clock.advance(jiff::SignedDuration::from_mins(16));
+        assert_eq!(pruned(&kit.cx).await.unwrap().orphans, [run.claim.id]);
+        assert_eq!(kit.names(), before);
+    }
+}
+
+/// The started marker of `id`.
+fn marker_of(kit: &Kit, id: BackupId) -> Key {
+    let folder = layout::markers(id);
+    let mut keys = kit.memory.keys().into_iter();
+    keys.find(|key| key.strip_prefix(&folder).is_some()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_marker_that_cannot_be_read_costs_nothing_and_stops_nothing() {
+    let [kit, _] = Kit::both();
+    let old = [backup(&kit.cx).await.unwrap(), backup(&kit.cx).await.unwrap()];
+    let kept = backup(&kit.cx).await.unwrap();
+    let spoiled = marker_of(&kit, old[0]);
+    kit.memory.plant(&spoiled, "junk");
+    let report = pruned(&kit.cx).await.unwrap();
+    assert_eq!(report.expired, [old[1], old[0]]);
+    assert!(kit.log.text().contains(&spoiled.to_string()));
+    let names = kit.names();
+    assert!(names.contains(&spoiled.to_string()));
+    assert_eq!(
+        names.iter().filter(|name| !name.contains(&kept.to_string())).count(),
+        1,
+        "{names:?}"
+    );
+    pruned(&kit.cx).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_that_cannot_be_pruned_does_not_stop_the_others() {
+    let [kit, _] = Kit::both();
+    let old = [backup(&kit.cx).await.unwrap(), backup(&kit.cx).await.unwrap()];
+    let kept = backup(&kit.cx).await.unwrap();
+    for number in 0..1001 {
+        kit.memory
+            .plant(&layout::markers(old[1]).with(format!("{number:032}")), "junk");
+    }
+    let error = pruned(&kit.cx).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged);
+    assert!(error.to_string().contains(&old[1].to_string()), "{error}");
+    assert_eq!(list::ids(&kit.cx).await.unwrap(), [kept, old[1]]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_probes_and_evidence_about_nothing_are_swept() {
+    for kit in Kit::both() {
+        let id = backup(&kit.cx).await.unwrap();
+        let started = dies(&kit).await;
+        let judged = |id| layout::evidence(id).with("x.json");
+        let [old, young] = ["old", "young"].map(|name| Key::from(format!("{}{name}", layout::PROBES)));
+        kit.memory.plant(&old, "probe");
+        for about in [id, started, "20200101_000000".parse().unwrap()] {
+            kit.memory.plant(&judged(about), "{}");
+        }
+        kit.hours(25);
+        let target = "postgres.base".into();
+        kit.memory.plant(&young, "probe");
+        let request = PruneRequest {
+            target,
+            ..request(&kit.cx).await
+        };
+        prune(&kit.cx, &request).await.unwrap();
+        let left: Vec<_> = kit.memory.keys();
+        let gone = [old, judged("20200101_000000".parse().unwrap())];
+        assert!(gone.iter().all(|key| !left.contains(key)));
+        assert!(
+            [young, judged(id), judged(started)]
+                .iter()
+                .all(|key| left.contains(key))
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_right_to_list_uploads_data_is_deleted_all_the_same() {
+    let [kit, _] = Kit::both();
+    let old = backup(&kit.cx).await.unwrap();
+    backup(&kit.cx).await.unwrap();
+    let cx = kit.on(Arc::new(WholeKeyUploads {
+        inner: kit.memory.clone(),
+        forbidden: true,
+    }));
+    let report = prune(&cx, &request(&kit.cx).await).await.unwrap();
+    assert_eq!((report.expired, report.removed.objects), (vec![old], 2));
+    assert!(kit.log.text().contains("unfinished uploads"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn unfinished_roll_overs_are_found_where_only_whole_keys_are_answered() {
+    let [kit, _] = Kit::both();
+    let run = begin(&kit.cx, NO_PATIENCE).await.unwrap();
+    run.lease.release().await.unwrap();
+    for suffix in [".0002", ".0003"] {
+        kit.memory.plant(&run.claim.keys[0].with(suffix), "more");
+    }
+    for key in [run.claim.keys[0].with(".0004"), run.claim.keys[1].with(".0002")] {
+        drop(kit.cx.store.upload(&key).await.unwrap());
+    }
+    kit.hours(25);
+    let cx = kit.on(Arc::new(WholeKeyUploads {
+        inner: kit.memory.clone(),
+        forbidden: false,
+    }));
+    let report = prune(&cx, &request(&kit.cx).await).await.unwrap();
+    assert_eq!((report.removed.objects, report.removed.uploads), (4, 2));
+    assert_eq!(kit.memory.unfinished(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! A client program of PostgreSQL that runs: a clean environment, its own process group, its last words kept, ended when dropped.
 
+use crate::live_groups::LIVE;
 use backup_core::{Error, ErrorKind, Result};
 use std::{
     ffi::OsStr,
@@ -60,6 +61,9 @@ impl ClientProcess {
             .map_err(|error| {
                 Error::new(ErrorKind::Config, format!("{} does not start", program.display())).because(error)
             })?;
+        if let Some(id) = child.id() {
+            LIVE.add(id);
+        }
         let stderr = child
             .stderr
             .take()
@@ -88,7 +92,11 @@ impl ClientProcess {
     pub(crate) async fn wait(&mut self) -> Result<Ended> {
         let failed =
             |error: io::Error| Error::new(ErrorKind::Internal, "a client program cannot be waited for").because(error);
+        let id = self.child.id();
         let status = self.child.wait().await.map_err(failed)?;
+        if let Some(id) = id {
+            LIVE.remove(id);
+        }
         let stderr = match self.stderr.take() {
             Some(task) => task.await.map_err(|error| failed(error.into()))?.map_err(failed)?,
             None => Vec::new(),
@@ -124,6 +132,9 @@ impl ClientProcess {
 impl Drop for ClientProcess {
     fn drop(&mut self) {
         self.signal_group();
+        if let Some(id) = self.child.id() {
+            LIVE.remove(id);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Feeds a dump to `pg_restore` so that only a complete one can be committed.
 
-use super::RestoreTarget;
+use super::{RestoreTarget, unless_cancelled};
 use crate::{
     archive::{Checked, Limits, Walked, checked},
     client_process::{ClientProcess, Streams},
@@ -43,7 +43,7 @@ pub(super) async fn restore_into(
         stdout: passfile::stream(settings.password())?,
     };
     let process = ClientProcess::spawn(&target.tools.program("pg_restore"), &arguments, streams)?;
-    feed(process, dump).await
+    unless_cancelled(target.cancel, feed(process, dump)).await
 }
 
 /// Feeds `dump` to a `pg_restore` that reads its standard input. Cancel-safe: dropping it kills the program.

@@ -10,6 +10,7 @@ use crate::{
 use backup_core::{Error, ErrorKind, Result, id::BackupId};
 use bytes::Bytes;
 use futures::Stream;
+use tokio_util::sync::CancellationToken;
 
 /// Longest name in bytes (`NAMEDATALEN` less one).
 const LONGEST_NAME: usize = 63;
@@ -26,6 +27,7 @@ pub struct FreshDatabase {
     pub(super) admin: Session,
     pub(super) settings: ServerSettings,
     properties: Vec<String>,
+    cancel: CancellationToken,
 }
 
 impl FreshDatabase {
@@ -54,6 +56,7 @@ impl FreshDatabase {
             admin,
             settings: target.settings.clone(),
             properties,
+            cancel: target.cancel.clone(),
         })
     }
 
@@ -77,6 +80,7 @@ impl FreshDatabase {
             settings: &self.settings,
             tools,
             database: &self.name,
+            cancel: &self.cancel,
         };
         let walked = restore_into(target, &[], dump).await?;
         for statement in &self.properties {

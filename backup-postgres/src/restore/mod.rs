@@ -27,6 +27,8 @@ pub use swap::Swapped;
 pub use verify::verify_with_pg_restore;
 
 use crate::{ClientTools, ServerSettings};
+use backup_core::{Error, ErrorKind, Result};
+use tokio_util::sync::CancellationToken;
 
 /// Where a dump goes.
 #[derive(Debug, Clone, Copy)]
@@ -37,4 +39,18 @@ pub struct RestoreTarget<'a> {
     pub tools: &'a ClientTools,
     /// The name of the database.
     pub database: &'a str,
+    /// Ends the restore with `Cancelled` while nothing has been committed, exchanged or renamed.
+    pub cancel: &'a CancellationToken,
+}
+
+/// What `work` yields, unless the operator stops it first; then it is dropped.
+pub(crate) async fn unless_cancelled<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "stopped before the end")),
+        done = work => done,
+    }
 }

@@ -7,7 +7,7 @@ mod plan;
 mod restore;
 mod verify;
 
-use crate::{ServerSettings, ToolLocations};
+use crate::{ServerSettings, ToolLocations, restore::unless_cancelled};
 use async_trait::async_trait;
 use backup_core::{
     Result,
@@ -75,8 +75,8 @@ impl BackupTarget for PgDump {
         Box::pin(backup::backup(self, cx, plan, session)).await
     }
 
-    async fn verify(&self, _cx: &Context, artifact: &Artifact, content: ByteStream) -> Result<()> {
-        Box::pin(verify::verify(self, artifact, content)).await
+    async fn verify(&self, cx: &Context, artifact: &Artifact, content: ByteStream) -> Result<()> {
+        Box::pin(unless_cancelled(&cx.cancel, verify::verify(self, artifact, content))).await
     }
 
     /// Every key of a dump stands in its manifest.

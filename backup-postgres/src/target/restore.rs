@@ -5,7 +5,10 @@ use crate::{
     ClientTools, ServerFacts, Session,
     archive::{Contents, Limits, Walked, checked, read_contents},
     catalog::missing_databases,
-    restore::{Placement, RestoreTarget, lock_need, missing_roles, restore_in_place, restore_into_fresh},
+    facts::unread_version,
+    restore::{
+        Placement, RestoreTarget, lock_need, missing_roles, restore_in_place, restore_into_fresh, unless_cancelled,
+    },
     schema_version, server_facts, surviving_tables,
 };
 use backup_core::{
@@ -34,6 +37,8 @@ pub enum Way {
 pub struct RestoreRequest {
     /// The database that is written.
     pub database: String,
+    /// The database that the dump must be of. A dump of another is refused; `None` takes any.
+    pub dump_of: Option<String>,
     /// How.
     pub way: Way,
     /// The backup that it comes from; names the databases that a restore makes on its way.
@@ -57,6 +62,12 @@ pub struct RestoreReport {
     pub findings: Vec<Finding>,
 }
 
+struct Prepared {
+    facts: ServerFacts,
+    contents: Option<Contents>,
+    tools: ClientTools,
+}
+
 impl PgDump {
     /// Restores the dump that `open` gives, from its beginning each time it is called (once or twice).
     ///
@@ -64,8 +75,34 @@ impl PgDump {
     /// the dump, or as it was; see [`crate::restore`].
     ///
     /// # Errors
-    /// `Refused` and `NotFound` before anything is touched; those of the dump and of the server.
+    /// `Refused` and `NotFound` before anything is touched; `Cancelled` before anything is committed or exchanged; those of the dump and of the server.
     pub async fn restore<O>(&self, cx: &Context, request: &RestoreRequest, open: O) -> Result<RestoreReport>
+    where
+        O: Fn() -> ByteStream,
+    {
+        let prepared = unless_cancelled(&cx.cancel, self.prepare(cx, request, &open)).await?;
+        let contents = prepared.contents.as_ref();
+        let target = RestoreTarget {
+            settings: &self.settings,
+            tools: &prepared.tools,
+            database: &request.database,
+            cancel: &cx.cancel,
+        };
+        let dump = watched(cx, &request.database, open());
+        let mut report = match request.way {
+            Way::InPlace => self.in_place(target, &prepared.facts, contents, dump).await?,
+            Way::Create => fresh(target, Placement::Create, request, contents, dump).await?,
+            Way::Swap => fresh(target, Placement::Swap, request, contents, dump).await?,
+        };
+        match self.version_now(&request.database).await {
+            Ok(version) => report.schema_version = version,
+            Err(error) => report.findings.push(unread_version(&request.database, &error)),
+        }
+        Ok(report)
+    }
+
+    /// Everything that can be known before the first change.
+    async fn prepare<O>(&self, cx: &Context, request: &RestoreRequest, open: &O) -> Result<Prepared>
     where
         O: Fn() -> ByteStream,
     {
@@ -77,24 +114,16 @@ impl PgDump {
             Way::Create | Way::Swap => read_contents(open(), Limits::default()).await?,
         };
         if let Some(contents) = &contents {
+            demand_source(request, &contents.header.database)?;
             demand_roles(&session, contents).await?;
         }
         let needed = contents.as_ref().and_then(Contents::dump_major).unwrap_or(0);
         let tools = ClientTools::find(&self.tools, facts.version.major().max(needed)).await?;
-        let target = RestoreTarget {
-            settings: &self.settings,
-            tools: &tools,
-            database: &request.database,
-        };
-        let dump = watched(cx, &request.database, open());
-        let mut report = match request.way {
-            Way::InPlace => self.in_place(target, &facts, contents.as_ref(), dump).await?,
-            Way::Create => fresh(target, Placement::Create, request, contents.as_ref(), dump).await?,
-            Way::Swap => fresh(target, Placement::Swap, request, contents.as_ref(), dump).await?,
-        };
-        let restored = Session::connect(&self.settings, &request.database).await?;
-        report.schema_version = schema_version(&restored).await?;
-        Ok(report)
+        Ok(Prepared { facts, contents, tools })
+    }
+
+    async fn version_now(&self, database: &str) -> Result<Option<i64>> {
+        schema_version(&Session::connect(&self.settings, database).await?).await
     }
 
     /// The database has to be there, or not to be there, before anything else is looked at.
@@ -180,6 +209,21 @@ async fn whole(cx: &Context, request: &RestoreRequest, dump: ByteStream) -> Resu
         Some(Walked::Complete(contents)) => Some((**contents).clone()),
         _ => None,
     })
+}
+
+/// Objects of one database merged into another would go unseen: a restore in place drops nothing that the dump does not hold.
+fn demand_source(request: &RestoreRequest, dumped: &str) -> Result<()> {
+    match &request.dump_of {
+        Some(wanted) if wanted != dumped => Err(Error::new(
+            ErrorKind::Refused,
+            format!("this is a dump of {dumped}, not of {wanted}"),
+        )
+        .hint(format!(
+            "this is a dump of {dumped}: restore {dumped} KEY --target-db {}",
+            request.database
+        ))),
+        _ => Ok(()),
+    }
 }
 
 async fn demand_roles(session: &Session, contents: &Contents) -> Result<()> {

@@ -104,7 +104,7 @@ impl ClientProcess {
         Ok(Ended {
             name: self.name.clone(),
             status,
-            stderr: String::from_utf8_lossy(&stderr).trim_end().to_owned(),
+            stderr: without_rows(&String::from_utf8_lossy(&stderr)),
         })
     }
 
@@ -186,6 +186,21 @@ fn cannot_connect(stderr: &str) -> bool {
     })
 }
 
+/// The server quotes rows and statements in these lines; the sentence before them says what failed.
+fn without_rows(stderr: &str) -> String {
+    let quotes = |line: &&str| {
+        line.contains("CONTEXT:  ")
+            || line.starts_with("LINE ")
+            || line.starts_with("DETAIL:  Key (")
+            || line.starts_with("DETAIL:  Failing row contains")
+    };
+    stderr
+        .lines()
+        .filter(|line| !quotes(line))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
 async fn last_words(mut stderr: impl AsyncRead + Unpin) -> io::Result<Vec<u8>> {
     let mut kept = Vec::with_capacity(4096);
     while stderr.read_buf(&mut kept).await? > 0 {
@@ -261,6 +276,16 @@ mod tests {
         let mut rest = Vec::new();
         stdout.read_to_end(&mut rest).await.unwrap(); // ends only when nobody holds the other side
         assert!(rest.len() < 32);
+    }
+
+    #[test]
+    fn rows_of_the_data_are_not_among_the_last_words() {
+        let stderr = "pg_restore: error: COPY failed for table \"t\": ERROR:  bad\nDETAIL:  Key (id)=(planted) exists.\nCONTEXT:  COPY t, line 1: planted\nLINE 1: planted\nDETAIL:  view v depends on table t\n";
+        let kept = without_rows(stderr);
+        assert!(
+            !kept.contains("planted") && kept.ends_with("view v depends on table t"),
+            "{kept}"
+        );
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod verify;
 
 pub use closing::closing_lines;
 pub use fresh::FreshDatabase;
+pub(crate) use fresh::derived_names;
 pub use globals::{GlobalsRestored, restore_globals};
 pub use in_place::restore_in_place;
 pub use into_fresh::{Placed, Placement, restore_into_fresh};

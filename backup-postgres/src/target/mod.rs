@@ -13,7 +13,7 @@ use backup_core::{
     Result,
     catalog::{Artifact, Manifest},
     context::Context,
-    event::Finding,
+    event::{Finding, Severity},
     pipeline::ByteStream,
     session::Session,
     store::Key,
@@ -82,5 +82,15 @@ impl BackupTarget for PgDump {
     /// Every key of a dump stands in its manifest.
     async fn sweep(&self, _cx: &Context, _kept: &[Manifest]) -> Result<Vec<Key>> {
         Ok(Vec::new())
+    }
+}
+
+/// Nothing but the bytes of such an archive is known.
+fn unknown_layout(database: &str) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        subject: database.to_owned(),
+        message: "the layout of the dump is not known to this version: tables, roles and locks are not checked, only the exit status of the client programs".into(),
+        hint: Some("update backup-postgres".into()),
     }
 }

@@ -1,5 +1,6 @@
 //! A client program of PostgreSQL that runs: a clean environment, its own process group, its last words kept, ended when dropped.
 
+use crate::live_groups::LIVE;
 use backup_core::{Error, ErrorKind, Result};
 use std::{
     ffi::OsStr,
@@ -60,6 +61,9 @@ impl ClientProcess {
             .map_err(|error| {
                 Error::new(ErrorKind::Config, format!("{} does not start", program.display())).because(error)
             })?;
+        if let Some(id) = child.id() {
+            LIVE.add(id);
+        }
         let stderr = child
             .stderr
             .take()
@@ -88,7 +92,11 @@ impl ClientProcess {
     pub(crate) async fn wait(&mut self) -> Result<Ended> {
         let failed =
             |error: io::Error| Error::new(ErrorKind::Internal, "a client program cannot be waited for").because(error);
+        let id = self.child.id();
         let status = self.child.wait().await.map_err(failed)?;
+        if let Some(id) = id {
+            LIVE.remove(id);
+        }
         let stderr = match self.stderr.take() {
             Some(task) => task.await.map_err(|error| failed(error.into()))?.map_err(failed)?,
             None => Vec::new(),
@@ -96,7 +104,7 @@ impl ClientProcess {
         Ok(Ended {
             name: self.name.clone(),
             status,
-            stderr: String::from_utf8_lossy(&stderr).trim_end().to_owned(),
+            stderr: without_rows(&String::from_utf8_lossy(&stderr)),
         })
     }
 
@@ -124,6 +132,9 @@ impl ClientProcess {
 impl Drop for ClientProcess {
     fn drop(&mut self) {
         self.signal_group();
+        if let Some(id) = self.child.id() {
+            LIVE.remove(id);
+        }
     }
 }
 
@@ -173,6 +184,21 @@ fn cannot_connect(stderr: &str) -> bool {
         (refused && !answered && !line.contains("no password supplied"))
             || line.contains("could not translate host name")
     })
+}
+
+/// The server quotes rows and statements in these lines; the sentence before them says what failed.
+fn without_rows(stderr: &str) -> String {
+    let quotes = |line: &&str| {
+        line.contains("CONTEXT:  ")
+            || line.starts_with("LINE ")
+            || line.starts_with("DETAIL:  Key (")
+            || line.starts_with("DETAIL:  Failing row contains")
+    };
+    stderr
+        .lines()
+        .filter(|line| !quotes(line))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 async fn last_words(mut stderr: impl AsyncRead + Unpin) -> io::Result<Vec<u8>> {
@@ -250,6 +276,16 @@ mod tests {
         let mut rest = Vec::new();
         stdout.read_to_end(&mut rest).await.unwrap(); // ends only when nobody holds the other side
         assert!(rest.len() < 32);
+    }
+
+    #[test]
+    fn rows_of_the_data_are_not_among_the_last_words() {
+        let stderr = "pg_restore: error: COPY failed for table \"t\": ERROR:  bad\nDETAIL:  Key (id)=(planted) exists.\nCONTEXT:  COPY t, line 1: planted\nLINE 1: planted\nDETAIL:  view v depends on table t\n";
+        let kept = without_rows(stderr);
+        assert!(
+            !kept.contains("planted") && kept.ends_with("view v depends on table t"),
+            "{kept}"
+        );
     }
 
     #[test]

@@ -64,6 +64,26 @@ impl ClientTools {
         Err(not_found(at_least, &seen))
     }
 
+    /// Finds the programs for a restore: of the lowest major version that is at least `at_least`, wherever they are. [`ClientTools::find`] prefers those in
+    /// `PATH`; a newer `pg_restore` sets parameters that an older server does not know, and fails.
+    ///
+    /// # Errors
+    /// As [`ClientTools::find`].
+    pub async fn find_nearest(locations: &ToolLocations, at_least: u32) -> Result<Self> {
+        let mut nearest: Option<Self> = None;
+        for folder in candidates(locations)? {
+            let version = version_of(&folder.join("pg_dump")).await?;
+            let nearer = nearest.as_ref().is_none_or(|found| version.major < found.version.major);
+            if version.major >= at_least && nearer {
+                nearest = Some(Self { folder, version });
+            }
+        }
+        match nearest {
+            Some(found) => Ok(found),
+            None => Self::find(locations, at_least).await,
+        }
+    }
+
     /// Their version.
     #[must_use]
     pub fn version(&self) -> &ToolVersion {

@@ -62,6 +62,7 @@ impl Session {
             .await?;
         let number: i32 = get(&row, 0)?;
         session.version = ServerVersion(number.unsigned_abs());
+        session.execute(&no_timeouts(session.version)).await?;
         Ok(session)
     }
 
@@ -97,6 +98,25 @@ impl Session {
         )
         .because(readable(error))
     }
+}
+
+/// Time limits that a role or database may have set are for applications; a backup takes as long as it takes.
+fn no_timeouts(version: ServerVersion) -> String {
+    timeouts(version).map(|name| format!("SET {name} = 0; ")).collect()
+}
+
+/// The server's own time limits that end a session or statement which works, or waits for a stream.
+pub(crate) fn timeouts(version: ServerVersion) -> impl Iterator<Item = &'static str> {
+    let idle = (version.major() >= 14).then_some("idle_session_timeout");
+    let transaction = (version.major() >= 17).then_some("transaction_timeout");
+    [
+        "statement_timeout",
+        "lock_timeout",
+        "idle_in_transaction_session_timeout",
+    ]
+    .into_iter()
+    .chain(idle)
+    .chain(transaction)
 }
 
 /// One column of a row.

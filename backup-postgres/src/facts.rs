@@ -116,10 +116,10 @@ pub async fn database_facts(session: &Session) -> Result<DatabaseFacts> {
     })
 }
 
-fn unread_version(database: String, error: &backup_core::Error) -> Finding {
+pub(crate) fn unread_version(database: &str, error: &backup_core::Error) -> Finding {
     Finding {
         severity: Severity::Note,
-        subject: database,
+        subject: database.to_owned(),
         message: format!("the schema version cannot be read: {}", error.chain()),
         hint: Some("grant SELECT on goose_db_version to the role that makes backups".into()),
     }

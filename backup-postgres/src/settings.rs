@@ -1,6 +1,6 @@
 //! How to reach a server.
 
-use crate::Secret;
+use crate::{Secret, ServerVersion, connection::timeouts};
 use backup_core::{Error, ErrorKind};
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -83,6 +83,8 @@ pub struct ServerSettings {
     pub sslrootcert: Option<PathBuf>,
     /// When to give up on a server that does not answer.
     pub connect_timeout: Duration,
+    /// When to give up on a lock that others hold.
+    pub lock_timeout: Duration,
     /// Options for the server process (`-c name=value …`), as `PGOPTIONS` has them. Passed to the client programs as they are.
     pub options: Option<String>,
     /// The database for statements about the whole server.
@@ -100,6 +102,7 @@ impl Default for ServerSettings {
             sslmode: SslMode::default(),
             sslrootcert: None,
             connect_timeout: Duration::from_secs(60),
+            lock_timeout: Duration::from_secs(5 * 60),
             options: None,
             maintenance_database: "postgres".into(),
         }
@@ -117,6 +120,18 @@ impl ServerSettings {
     #[must_use]
     pub fn password(&self) -> Option<&Secret> {
         self.password.as_ref().filter(|password| !password.is_empty())
+    }
+
+    /// These settings for programs that work as long as it takes, whatever time limits the role or database has. An older server refuses the
+    /// parameters of a newer one.
+    #[must_use]
+    pub fn without_timeouts(&self, version: ServerVersion) -> Self {
+        let ours = timeouts(version).map(|name| format!("-c {name}=0"));
+        let options: Vec<String> = ours.chain(self.options.clone()).collect();
+        Self {
+            options: Some(options.join(" ")),
+            ..self.clone()
+        }
     }
 
     /// libpq's connection string for `database`, without the password. Keepalives find a server that is gone within a minute; libpq's own default is two hours.

@@ -85,6 +85,8 @@ fn end_at_once(signal: Signal) -> ! {
         Signal::Interrupt => crate::exit::Exit::Interrupted,
         Signal::Terminate => crate::exit::Exit::Terminated,
     };
+    // They have process groups of their own, and nothing is dropped on this way out.
+    backup_postgres::kill_client_programs();
     std::process::exit(i32::from(exit.code()))
 }
 

@@ -66,6 +66,15 @@ pub struct DatabaseEntry {
     pub properties: Vec<String>,
 }
 
+impl ArchiveHeader {
+    /// Major version of the `pg_dump` that wrote it; `pg_restore` must not be older.
+    #[must_use]
+    pub fn dump_major(&self) -> Option<u32> {
+        let digits: String = self.dump_version.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().ok()
+    }
+}
+
 /// The table of contents of an archive, and what its blocks held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
@@ -104,13 +113,7 @@ impl Contents {
     /// Major version of the `pg_dump` that wrote it; `pg_restore` must not be older.
     #[must_use]
     pub fn dump_major(&self) -> Option<u32> {
-        let digits: String = self
-            .header
-            .dump_version
-            .chars()
-            .take_while(char::is_ascii_digit)
-            .collect();
-        digits.parse().ok()
+        self.header.dump_major()
     }
 
     /// Rows of all tables together; `None` if any could not be counted.

@@ -3,7 +3,7 @@
 use super::{
     blocks::Expected,
     budget::Budget,
-    contents::{Contents, DatabaseEntry, QualifiedName, TableData},
+    contents::{ArchiveHeader, Contents, DatabaseEntry, QualifiedName, TableData},
     field::{FieldReader, Shape, Value},
     header::lossy,
     walk::Flaw,
@@ -76,6 +76,10 @@ impl TocReader {
             self.accept(value, budget)?;
         }
         Ok(true)
+    }
+
+    pub(super) fn header(&self) -> &ArchiveHeader {
+        &self.contents.header
     }
 
     /// What was read, and the blocks that must follow.

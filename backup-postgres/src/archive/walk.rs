@@ -3,7 +3,7 @@
 use super::{
     blocks::BlockWalk,
     budget::{Budget, Limits},
-    contents::{Contents, DumpCompression},
+    contents::{ArchiveHeader, Contents, DumpCompression},
     header::{HeaderEnd, HeaderReader},
     toc::TocReader,
 };
@@ -83,6 +83,16 @@ impl ArchiveWalk {
     pub fn contents(&self) -> Option<&Contents> {
         match &self.phase {
             Phase::Blocks(blocks) => Some(&blocks.0),
+            _ => None,
+        }
+    }
+
+    /// The header, once it has gone by.
+    #[must_use]
+    pub fn header(&self) -> Option<&ArchiveHeader> {
+        match &self.phase {
+            Phase::Toc(toc) => Some(toc.header()),
+            Phase::Blocks(blocks) => Some(&blocks.0.header),
             _ => None,
         }
     }

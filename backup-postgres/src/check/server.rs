@@ -36,7 +36,17 @@ pub async fn check_server(facts: &ServerFacts, locations: &ToolLocations, now: T
 }
 
 async fn tools(facts: &ServerFacts, locations: &ToolLocations) -> Finding {
-    match ClientTools::find(locations, facts.version.major()).await {
+    let major = facts.version.major();
+    match ClientTools::find_nearest(locations, major).await {
+        Ok(tools) if tools.version().major > major => finding(
+            Severity::Warning,
+            "versions",
+            format!(
+                "the client programs are of version {}, newer than the server's {major}: dumps work, a restore may fail on parameters that the server does not know",
+                tools.version().major
+            ),
+            Some(format!("install the package postgresql-client-{major}")),
+        ),
         Ok(tools) => finding(
             Severity::Note,
             "versions",

@@ -51,7 +51,8 @@ pub fn dump_stream(request: DumpRequest<'_>) -> Result<(VouchedStream, WalkOutco
         stdin: passfile::stream(settings.password())?,
         stdout: Stdio::piped(),
     };
-    let arguments = ["--format=custom", level, "--no-password", &target];
+    let patience = format!("--lock-wait-timeout={}", settings.lock_timeout.as_millis());
+    let arguments = ["--format=custom", level, "--no-password", &patience, &target];
     let process = ClientProcess::spawn(&request.tools.program("pg_dump"), &arguments, streams)?;
     let (stream, outcome) = checked(VouchedStream::of(process)?, Limits::default());
     Ok((VouchedStream::wrap(stream), outcome))

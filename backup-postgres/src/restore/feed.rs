@@ -1,9 +1,9 @@
 //! Feeds a dump to `pg_restore` so that only a complete one can be committed.
 
-use super::RestoreTarget;
+use super::{RestoreTarget, unless_cancelled};
 use crate::{
     archive::{Checked, Limits, Walked, checked},
-    client_process::{ClientProcess, Streams},
+    client_process::{ClientProcess, Ended, Streams},
     passfile::{self, Carrier},
 };
 use backup_core::{Error, ErrorKind, Result};
@@ -43,20 +43,32 @@ pub(super) async fn restore_into(
         stdout: passfile::stream(settings.password())?,
     };
     let process = ClientProcess::spawn(&target.tools.program("pg_restore"), &arguments, streams)?;
-    feed(process, dump).await
+    unless_cancelled(target.cancel, feed(process, dump, refused)).await
 }
 
-/// Feeds `dump` to a `pg_restore` that reads its standard input. Cancel-safe: dropping it kills the program.
+/// The server's own sentence, and what can be done about it.
+fn refused(ended: Ended) -> Error {
+    let depended = ended.stderr.contains("other objects depend on it");
+    let error = ended.into_error();
+    if depended {
+        error.hint("nothing was changed; drop what depends on it first, or use --swap")
+    } else {
+        error
+    }
+}
+
+/// Feeds `dump` to a `pg_restore` that reads its standard input; `failed` judges how it ended, unless with status 0. Cancel-safe: dropping it kills the program.
 pub(super) async fn feed(
     mut process: ClientProcess,
     dump: impl Stream<Item = Result<Bytes>> + Send + 'static,
+    failed: fn(Ended) -> Error,
 ) -> Result<Walked> {
     let stdin = Some(process.take_stdin()?);
     let mut feeder = Feeder { process, stdin };
     let (mut stream, outcome) = checked(dump, Limits::default());
     let fed = feeder.pump(&mut stream).await;
     drop(stream);
-    feeder.end(fed).await?;
+    feeder.end(fed, failed).await?;
     outcome
         .get()
         .cloned()
@@ -89,7 +101,7 @@ impl Feeder {
         }
     }
 
-    async fn end(&mut self, fed: Fed) -> Result<()> {
+    async fn end(&mut self, fed: Fed, failed: fn(Ended) -> Error) -> Result<()> {
         let refused = match fed {
             Fed::Broken(error) => {
                 let ended = self.process.kill().await?;
@@ -107,7 +119,8 @@ impl Feeder {
                 let message = format!("{} ended before the dump did", ended.name);
                 Err(Error::new(ErrorKind::SourceFailed, message).because(error))
             }
-            _ => ended.vouch().map(drop),
+            _ if ended.status.success() => Ok(()),
+            _ => Err(failed(ended)),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{RestoreTarget, feed::restore_into, identifier};
 use crate::{
-    ServerSettings, Session,
+    ServerSettings, ServerVersion, Session,
     archive::{Contents, Walked},
     catalog::user_tables,
     connection::{get, quoted},
@@ -10,6 +10,7 @@ use crate::{
 use backup_core::{Error, ErrorKind, Result, id::BackupId};
 use bytes::Bytes;
 use futures::Stream;
+use tokio_util::sync::CancellationToken;
 
 /// Longest name in bytes (`NAMEDATALEN` less one).
 const LONGEST_NAME: usize = 63;
@@ -23,9 +24,10 @@ pub struct FreshDatabase {
     pub(super) name: String,
     pub(super) final_name: String,
     pub(super) id: BackupId,
-    pub(super) admin: Session,
+    version: ServerVersion,
     pub(super) settings: ServerSettings,
     properties: Vec<String>,
+    cancel: CancellationToken,
 }
 
 impl FreshDatabase {
@@ -34,7 +36,7 @@ impl FreshDatabase {
     /// # Errors
     /// As [`Session::connect`]; `SourceFailed` if the server refuses it.
     pub async fn create(target: RestoreTarget<'_>, id: BackupId, contents: Option<&Contents>) -> Result<Self> {
-        let name = derived_name(target.database, &format!("__restore_{id}"));
+        let (name, _) = derived_names(target.database, id);
         let admin = Session::connect(target.settings, &maintenance(target.settings, target.database)).await?;
         let entry = contents.and_then(|contents| contents.database.as_ref());
         let sql = match entry {
@@ -51,10 +53,16 @@ impl FreshDatabase {
             name,
             final_name: target.database.to_owned(),
             id,
-            admin,
+            version: admin.version(),
             settings: target.settings.clone(),
             properties,
+            cancel: target.cancel.clone(),
         })
+    }
+
+    /// A session of its own for each order: filling takes hours, and an idle session may not live that long.
+    pub(super) async fn admin(&self) -> Result<Session> {
+        Session::connect(&self.settings, &maintenance(&self.settings, &self.final_name)).await
     }
 
     /// The name that it has now.
@@ -77,10 +85,12 @@ impl FreshDatabase {
             settings: &self.settings,
             tools,
             database: &self.name,
+            cancel: &self.cancel,
         };
         let walked = restore_into(target, &[], dump).await?;
+        let admin = self.admin().await?;
         for statement in &self.properties {
-            self.admin.execute(statement).await?;
+            admin.execute(statement).await?;
         }
         Ok(walked)
     }
@@ -129,7 +139,7 @@ impl FreshDatabase {
             quoted(&self.name),
             quoted(&self.final_name)
         );
-        self.admin.execute(&sql).await
+        self.admin().await?.execute(&sql).await
     }
 
     /// Drops it, with sessions that are in it. Idempotent.
@@ -137,16 +147,17 @@ impl FreshDatabase {
     /// # Errors
     /// `SourceFailed`, with the name of the database that stays.
     pub async fn discard(&self) -> Result<()> {
-        let force = if self.admin.version().major() >= 13 {
+        let force = if self.version.major() >= 13 {
             " WITH (FORCE)"
         } else {
             ""
         };
         let sql = format!("DROP DATABASE IF EXISTS {}{force}", quoted(&self.name));
-        self.admin
-            .execute(&sql)
-            .await
-            .map_err(|error| error.context(format!("the unfinished database {} could not be dropped", self.name)))
+        let dropped = match self.admin().await {
+            Ok(admin) => admin.execute(&sql).await,
+            Err(error) => Err(error),
+        };
+        dropped.map_err(|error| error.context(format!("the unfinished database {} could not be dropped", self.name)))
     }
 }
 
@@ -160,12 +171,20 @@ pub(super) fn maintenance(settings: &ServerSettings, database: &str) -> String {
 }
 
 /// `base` and `suffix`, with `base` cut where both are longer than a name may be.
-pub(super) fn derived_name(base: &str, suffix: &str) -> String {
+fn derived_name(base: &str, suffix: &str) -> String {
     let mut end = base.len().min(LONGEST_NAME.saturating_sub(suffix.len()));
     while !base.is_char_boundary(end) {
         end -= 1;
     }
     format!("{}{suffix}", &base[..end])
+}
+
+/// The names of a restore of backup `id` onto `database`: the one that is filled, and the one under which an exchange keeps the old database.
+pub(crate) fn derived_names(database: &str, id: BackupId) -> (String, String) {
+    (
+        derived_name(database, &format!("__restore_{id}")),
+        derived_name(database, &format!("__before_{id}")),
+    )
 }
 
 /// The dump's statement with another name, and the owner that `pg_dump` keeps beside it.

@@ -45,7 +45,8 @@ pub async fn restore_globals(
     let roles = names(&session, "SELECT rolname FROM pg_catalog.pg_roles").await?;
     let spaces = names(&session, "SELECT spcname FROM pg_catalog.pg_tablespace").await?;
     let (script, done) = without_existing(&text, &roles, &spaces);
-    run(settings, tools, script.as_bytes()).await?;
+    let settings = settings.without_timeouts(session.version());
+    run(&settings, tools, script.as_bytes()).await?;
     Ok(done)
 }
 
@@ -120,6 +121,9 @@ async fn run(settings: &ServerSettings, tools: &ClientTools, script: &[u8]) -> R
         "--quiet",
         "--output=/dev/null",
         "--set=ON_ERROR_STOP=1",
+        // A statement that fails may hold the hash of a password; the server's sentence is enough.
+        "--set=VERBOSITY=terse",
+        "--set=SHOW_CONTEXT=never",
         "--file=-",
     ];
     let arguments = [&fixed[..], &[&target]].concat();

@@ -12,7 +12,7 @@ use futures::Stream;
 /// transaction holds a lock for every object. Cancel-safe: dropping it rolls back.
 ///
 /// # Errors
-/// Those of the stream; `Damaged` if the archive is not complete; `SourceUnreachable` and `SourceFailed` with what `pg_restore` wrote. After each of
+/// Those of the stream; `Cancelled`; `Damaged` if the archive is not complete; `SourceUnreachable` and `SourceFailed` with what `pg_restore` wrote. After each of
 /// them the database is as it was. Only if the connection breaks while the server commits, the error leaves open which of both it is.
 pub async fn restore_in_place(
     target: RestoreTarget<'_>,

@@ -82,7 +82,9 @@ async fn fill_and_place(
 }
 
 async fn name_fits(fresh: &FreshDatabase, name: &str, placement: Placement) -> Result<()> {
-    let missing = !missing_databases(&fresh.admin, &[name.to_owned()]).await?.is_empty();
+    let missing = !missing_databases(&fresh.admin().await?, &[name.to_owned()])
+        .await?
+        .is_empty();
     match (placement, missing) {
         (Placement::Create, false) => Err(
             Error::new(ErrorKind::Refused, format!("database {name} exists already"))

@@ -18,6 +18,7 @@ mod verify;
 
 pub use closing::closing_lines;
 pub use fresh::FreshDatabase;
+pub(crate) use fresh::derived_names;
 pub use globals::{GlobalsRestored, restore_globals};
 pub use in_place::restore_in_place;
 pub use into_fresh::{Placed, Placement, restore_into_fresh};
@@ -27,6 +28,8 @@ pub use swap::Swapped;
 pub use verify::verify_with_pg_restore;
 
 use crate::{ClientTools, ServerSettings};
+use backup_core::{Error, ErrorKind, Result};
+use tokio_util::sync::CancellationToken;
 
 /// Where a dump goes.
 #[derive(Debug, Clone, Copy)]
@@ -37,4 +40,18 @@ pub struct RestoreTarget<'a> {
     pub tools: &'a ClientTools,
     /// The name of the database.
     pub database: &'a str,
+    /// Ends the restore with `Cancelled` while nothing has been committed, exchanged or renamed.
+    pub cancel: &'a CancellationToken,
+}
+
+/// What `work` yields, unless the operator stops it first; then it is dropped.
+pub(crate) async fn unless_cancelled<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "stopped before the end")),
+        done = work => done,
+    }
 }

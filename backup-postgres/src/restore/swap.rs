@@ -1,6 +1,6 @@
 //! The exchange of a live database for a restored one.
 
-use super::fresh::{FreshDatabase, derived_name, maintenance};
+use super::fresh::{FreshDatabase, derived_names};
 use crate::{
     Session,
     connection::{get, quoted},
@@ -30,9 +30,9 @@ impl FreshDatabase {
     /// # Errors
     /// `SourceFailed`, with both databases as they were: call [`FreshDatabase::discard`].
     pub async fn swap(&self) -> Result<Swapped> {
-        let kept = derived_name(&self.final_name, &format!("__before_{}", self.id));
-        let terminator = Session::connect(&self.settings, &maintenance(&self.settings, &self.final_name)).await?;
-        let findings = self.slots().await?;
+        let (_, kept) = derived_names(&self.final_name, self.id);
+        let (admin, terminator) = (self.admin().await?, self.admin().await?);
+        let findings = self.slots(&admin).await?;
         let sql = format!(
             "ALTER DATABASE {live} RENAME TO {kept}; ALTER DATABASE {fresh} RENAME TO {live}",
             live = quoted(&self.final_name),
@@ -40,7 +40,7 @@ impl FreshDatabase {
             fresh = quoted(&self.name),
         );
         let renamed = tokio::select! {
-            renamed = self.admin.execute(&sql) => renamed,
+            renamed = admin.execute(&sql) => renamed,
             Err(error) = self.terminate(&terminator) => Err(error),
         };
         renamed.map_err(|error| {
@@ -66,9 +66,9 @@ impl FreshDatabase {
     }
 
     /// Logical replication slots stay with the old database, under its new name.
-    async fn slots(&self) -> Result<Vec<Finding>> {
+    async fn slots(&self, admin: &Session) -> Result<Vec<Finding>> {
         let sql = "SELECT slot_name::text FROM pg_catalog.pg_replication_slots WHERE database = $1 ORDER BY 1";
-        let rows = self.admin.rows(sql, &[&self.final_name]).await?;
+        let rows = admin.rows(sql, &[&self.final_name]).await?;
         let finding = |slot: String| {
             Finding {
             severity: Severity::Warning,

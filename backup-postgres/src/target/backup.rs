@@ -1,9 +1,10 @@
 //! Writes the planned artifacts.
 
-use super::{GLOBALS, PgDump};
+use super::{GLOBALS, PgDump, Selection, unknown_layout};
 use crate::{
     ClientTools, DatabaseFacts, ServerFacts, Session, VouchedStream,
     archive::{WalkOutcome, Walked},
+    check::check_leftovers,
     database_facts,
     dump::{Compression, DumpRequest, dump_stream, globals_stream},
     log_position, server_facts,
@@ -12,7 +13,7 @@ use backup_core::{
     Error, ErrorKind, Result,
     catalog::Artifact,
     context::Context,
-    event::{Event, Finding},
+    event::{Event, Finding, Severity},
     pipeline::Source,
     session::Session as Recording,
     target::{FailedArtifact, Outcome, Plan, PlannedArtifact},
@@ -85,6 +86,9 @@ pub(super) async fn backup(target: &PgDump, cx: &Context, plan: &Plan, recording
         details: to_json(&details)?,
         ..Outcome::default()
     };
+    if matches!(target.selection, Selection::AllExcept(_)) {
+        outcome.findings.extend(check_leftovers(&session).await?);
+    }
     let work: Vec<_> = plan
         .artifacts
         .iter()
@@ -144,10 +148,21 @@ impl Run<'_> {
         let lsn_before = log_position(&session).await?;
         let (dump, walked) = self.dump(&planned.name)?;
         let mut artifact = self.recording.stream(planned, Source::vouched(dump)).await?;
-        let lsn_after = log_position(&session).await?;
+        let mut findings = facts.findings.clone();
+        // The session was idle all the time; a dump that is stored is not lost with it.
+        let lsn_after = match log_position(&session).await {
+            Ok(position) => position,
+            Err(error) => {
+                findings.push(unread_position(&planned.name, &error));
+                None
+            }
+        };
+        if matches!(walked.get(), Some(Walked::UnknownLayout { .. })) {
+            findings.push(unknown_layout(&planned.name));
+        }
         let times = (started, self.cx.clock.now());
         artifact.details = to_json(&artifact_details(&facts, (lsn_before, lsn_after), &walked, times))?;
-        Ok((artifact, facts.findings))
+        Ok((artifact, findings))
     }
 
     /// Sealed objects are compressed by the pipeline, on all cores; others by `pg_dump`, as documented.
@@ -163,6 +178,18 @@ impl Run<'_> {
             database,
             compression,
         })
+    }
+}
+
+fn unread_position(database: &str, error: &Error) -> Finding {
+    Finding {
+        severity: Severity::Note,
+        subject: database.to_owned(),
+        message: format!(
+            "the position of the server's log after the dump is not known: {}",
+            error.chain()
+        ),
+        hint: None,
     }
 }
 

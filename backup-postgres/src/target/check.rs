@@ -1,9 +1,9 @@
 //! What would make a backup fail, found before it does.
 
-use super::{PgDump, Selection};
+use super::{PgDump, plan::databases};
 use crate::{
-    Session, all_databases,
-    check::{check_databases, check_server},
+    Session,
+    check::{check_databases, check_leftovers, check_server},
     server_facts,
 };
 use backup_core::{
@@ -20,13 +20,8 @@ pub(super) async fn check(target: &PgDump, cx: &Context) -> Result<Vec<Finding>>
     };
     let facts = server_facts(&session).await?;
     let mut findings = check_server(&facts, &target.tools, cx.clock.now()).await;
-    let databases = match &target.selection {
-        Selection::Named(names) => names.clone(),
-        Selection::AllExcept(left_out) => {
-            let all = all_databases(&session).await?;
-            all.into_iter().filter(|name| !left_out.contains(name)).collect()
-        }
-    };
+    findings.extend(check_leftovers(&session).await?);
+    let databases = databases(&target.selection, &session).await?;
     findings.extend(check_databases(&target.settings, &session, &databases).await?);
     Ok(findings)
 }

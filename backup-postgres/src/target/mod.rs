@@ -7,13 +7,13 @@ mod plan;
 mod restore;
 mod verify;
 
-use crate::{ServerSettings, ToolLocations};
+use crate::{ServerSettings, ToolLocations, restore::unless_cancelled};
 use async_trait::async_trait;
 use backup_core::{
     Result,
     catalog::{Artifact, Manifest},
     context::Context,
-    event::Finding,
+    event::{Finding, Severity},
     pipeline::ByteStream,
     session::Session,
     store::Key,
@@ -75,12 +75,22 @@ impl BackupTarget for PgDump {
         Box::pin(backup::backup(self, cx, plan, session)).await
     }
 
-    async fn verify(&self, _cx: &Context, artifact: &Artifact, content: ByteStream) -> Result<()> {
-        Box::pin(verify::verify(self, artifact, content)).await
+    async fn verify(&self, cx: &Context, artifact: &Artifact, content: ByteStream) -> Result<()> {
+        Box::pin(unless_cancelled(&cx.cancel, verify::verify(self, artifact, content))).await
     }
 
     /// Every key of a dump stands in its manifest.
     async fn sweep(&self, _cx: &Context, _kept: &[Manifest]) -> Result<Vec<Key>> {
         Ok(Vec::new())
+    }
+}
+
+/// Nothing but the bytes of such an archive is known.
+fn unknown_layout(database: &str) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        subject: database.to_owned(),
+        message: "the layout of the dump is not known to this version: tables, roles and locks are not checked, only the exit status of the client programs".into(),
+        hint: Some("update backup-postgres".into()),
     }
 }

@@ -1,20 +1,14 @@
 //! What a run is going to write.
 
 use super::{GLOBALS, PgDump, Selection, naming};
-use crate::{Session, all_databases, server_facts};
+use crate::{Session, all_databases, check::check_leftovers, server_facts};
 use backup_core::{Error, ErrorKind, Result, target::Plan};
 
 /// Asks the server which databases there are.
 pub(super) async fn plan(target: &PgDump) -> Result<Plan> {
     let session = Session::connect(&target.settings, &target.settings.maintenance_database).await?;
     let facts = server_facts(&session).await?;
-    let databases = match &target.selection {
-        Selection::Named(names) => unique(names),
-        Selection::AllExcept(left_out) => {
-            let all = all_databases(&session).await?;
-            all.into_iter().filter(|name| !left_out.contains(name)).collect()
-        }
-    };
+    let databases = databases(&target.selection, &session).await?;
     refuse_impossible(&databases)?;
     let lineage = facts
         .system_identifier
@@ -29,6 +23,25 @@ pub(super) async fn plan(target: &PgDump) -> Result<Plan> {
         artifacts,
         jobs: target.jobs,
     })
+}
+
+/// The databases that are selected, each once; not those that restores left behind, unless they are named.
+pub(super) async fn databases(selection: &Selection, session: &Session) -> Result<Vec<String>> {
+    match selection {
+        Selection::Named(names) => Ok(unique(names)),
+        Selection::AllExcept(left_out) => {
+            let leftovers: Vec<String> = check_leftovers(session)
+                .await?
+                .into_iter()
+                .map(|found| found.subject)
+                .collect();
+            let all = all_databases(session).await?;
+            Ok(all
+                .into_iter()
+                .filter(|name| !left_out.contains(name) && !leftovers.contains(name))
+                .collect())
+        }
+    }
 }
 
 fn unique(names: &[String]) -> Vec<String> {

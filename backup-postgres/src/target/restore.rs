@@ -1,17 +1,22 @@
 //! Restores one database from a dump.
 
-use super::PgDump;
+use super::{PgDump, unknown_layout};
 use crate::{
     ClientTools, ServerFacts, Session,
     archive::{Contents, Limits, Walked, checked, read_contents},
     catalog::missing_databases,
-    restore::{Placement, RestoreTarget, lock_need, missing_roles, restore_in_place, restore_into_fresh},
+    connection::quoted,
+    facts::unread_version,
+    restore::{
+        Placement, RestoreTarget, derived_names, lock_need, missing_roles, restore_in_place, restore_into_fresh,
+        unless_cancelled,
+    },
     schema_version, server_facts, surviving_tables,
 };
 use backup_core::{
     Error, ErrorKind, Result,
     context::Context,
-    event::{Event, Finding},
+    event::{Event, Finding, Severity},
     id::BackupId,
     pipeline::ByteStream,
 };
@@ -34,6 +39,8 @@ pub enum Way {
 pub struct RestoreRequest {
     /// The database that is written.
     pub database: String,
+    /// The database that the dump must be of. A dump of another is refused; `None` takes any.
+    pub dump_of: Option<String>,
     /// How.
     pub way: Way,
     /// The backup that it comes from; names the databases that a restore makes on its way.
@@ -57,6 +64,12 @@ pub struct RestoreReport {
     pub findings: Vec<Finding>,
 }
 
+struct Prepared {
+    facts: ServerFacts,
+    contents: Option<Contents>,
+    tools: ClientTools,
+}
+
 impl PgDump {
     /// Restores the dump that `open` gives, from its beginning each time it is called (once or twice).
     ///
@@ -64,8 +77,37 @@ impl PgDump {
     /// the dump, or as it was; see [`crate::restore`].
     ///
     /// # Errors
-    /// `Refused` and `NotFound` before anything is touched; those of the dump and of the server.
+    /// `Refused` and `NotFound` before anything is touched; `Cancelled` before anything is committed or exchanged; those of the dump and of the server.
     pub async fn restore<O>(&self, cx: &Context, request: &RestoreRequest, open: O) -> Result<RestoreReport>
+    where
+        O: Fn() -> ByteStream,
+    {
+        let prepared = unless_cancelled(&cx.cancel, self.prepare(cx, request, &open)).await?;
+        let contents = prepared.contents.as_ref();
+        let target = RestoreTarget {
+            settings: &self.settings.without_timeouts(prepared.facts.version),
+            tools: &prepared.tools,
+            database: &request.database,
+            cancel: &cx.cancel,
+        };
+        if contents.is_none() {
+            cx.events.emit(Event::Finding(unknown_layout(&request.database)));
+        }
+        let dump = watched(cx, &request.database, open());
+        let mut report = match request.way {
+            Way::InPlace => self.in_place(cx, target, &prepared, dump).await?,
+            Way::Create => fresh(target, Placement::Create, request, contents, dump).await?,
+            Way::Swap => fresh(target, Placement::Swap, request, contents, dump).await?,
+        };
+        match self.version_now(&request.database).await {
+            Ok(version) => report.schema_version = version,
+            Err(error) => report.findings.push(unread_version(&request.database, &error)),
+        }
+        Ok(report)
+    }
+
+    /// Everything that can be known before the first change.
+    async fn prepare<O>(&self, cx: &Context, request: &RestoreRequest, open: &O) -> Result<Prepared>
     where
         O: Fn() -> ByteStream,
     {
@@ -77,24 +119,16 @@ impl PgDump {
             Way::Create | Way::Swap => read_contents(open(), Limits::default()).await?,
         };
         if let Some(contents) = &contents {
+            demand_source(request, &contents.header.database)?;
             demand_roles(&session, contents).await?;
         }
         let needed = contents.as_ref().and_then(Contents::dump_major).unwrap_or(0);
-        let tools = ClientTools::find(&self.tools, facts.version.major().max(needed)).await?;
-        let target = RestoreTarget {
-            settings: &self.settings,
-            tools: &tools,
-            database: &request.database,
-        };
-        let dump = watched(cx, &request.database, open());
-        let mut report = match request.way {
-            Way::InPlace => self.in_place(target, &facts, contents.as_ref(), dump).await?,
-            Way::Create => fresh(target, Placement::Create, request, contents.as_ref(), dump).await?,
-            Way::Swap => fresh(target, Placement::Swap, request, contents.as_ref(), dump).await?,
-        };
-        let restored = Session::connect(&self.settings, &request.database).await?;
-        report.schema_version = schema_version(&restored).await?;
-        Ok(report)
+        let tools = ClientTools::find_nearest(&self.tools, facts.version.major().max(needed)).await?;
+        Ok(Prepared { facts, contents, tools })
+    }
+
+    async fn version_now(&self, database: &str) -> Result<Option<i64>> {
+        schema_version(&Session::connect(&self.settings, database).await?).await
     }
 
     /// The database has to be there, or not to be there, before anything else is looked at.
@@ -114,33 +148,50 @@ impl PgDump {
                 format!("the server has no database {}", request.database),
             )
             .hint("use --create to make it")),
-            _ => Ok(()),
+            (Way::InPlace, false) => Ok(()),
+            (Way::Create, true) | (Way::Swap, false) => demand_names(session, request).await,
         }
     }
 
     async fn in_place(
         &self,
+        cx: &Context,
         target: RestoreTarget<'_>,
-        facts: &ServerFacts,
-        contents: Option<&Contents>,
+        prepared: &Prepared,
         dump: ByteStream,
     ) -> Result<RestoreReport> {
         let session = Session::connect(&self.settings, target.database).await?;
         let mut report = RestoreReport::default();
-        if let Some(contents) = contents {
-            report
-                .findings
-                .extend(lock_need(&session, facts, contents).await?.check()?);
+        if let Some(contents) = &prepared.contents {
+            if let Some(locks) = lock_need(&session, &prepared.facts, contents).await?.check()? {
+                cx.events.emit(Event::Finding(locks));
+            }
             report.survived = surviving_tables(&session, contents)
                 .await?
                 .iter()
                 .map(ToString::to_string)
                 .collect();
+            announce_survivors(cx, target.database, &report.survived);
         }
         // An idle session in the database would only be in the way of what the dump drops.
         drop(session);
         count(&mut report, &restore_in_place(target, dump).await?);
         Ok(report)
+    }
+}
+
+/// Said before the first change, while it can still be stopped.
+fn announce_survivors(cx: &Context, database: &str, survived: &[String]) {
+    if !survived.is_empty() {
+        cx.events.emit(Event::Finding(Finding {
+            severity: Severity::Note,
+            subject: database.to_owned(),
+            message: format!(
+                "tables that were made after the backup will stay: {}",
+                survived.join(", ")
+            ),
+            hint: Some("--swap restores without them, and keeps the old database".into()),
+        }));
     }
 }
 
@@ -180,6 +231,42 @@ async fn whole(cx: &Context, request: &RestoreRequest, dump: ByteStream) -> Resu
         Some(Walked::Complete(contents)) => Some((**contents).clone()),
         _ => None,
     })
+}
+
+/// The names that the restore gives on its way are known before its first byte; a second restore of one backup would fail on them after the last.
+async fn demand_names(session: &Session, request: &RestoreRequest) -> Result<()> {
+    let (filling, kept) = derived_names(&request.database, request.id);
+    let mut names = vec![filling];
+    if request.way == Way::Swap {
+        names.push(kept);
+    }
+    let missing = missing_databases(session, &names).await?;
+    match names.into_iter().find(|name| !missing.contains(name)) {
+        None => Ok(()),
+        Some(taken) => Err(Error::new(
+            ErrorKind::Refused,
+            format!("database {taken} of an earlier restore of backup {} is still there", request.id),
+        )
+        .hint(format!(
+            "if it is no longer needed and no restore runs: DROP DATABASE {0}; else ALTER DATABASE {0} RENAME TO another name",
+            quoted(&taken)
+        ))),
+    }
+}
+
+/// Objects of one database merged into another would go unseen: a restore in place drops nothing that the dump does not hold.
+fn demand_source(request: &RestoreRequest, dumped: &str) -> Result<()> {
+    match &request.dump_of {
+        Some(wanted) if wanted != dumped => Err(Error::new(
+            ErrorKind::Refused,
+            format!("this is a dump of {dumped}, not of {wanted}"),
+        )
+        .hint(format!(
+            "this is a dump of {dumped}: restore {dumped} KEY --target-db {}",
+            request.database
+        ))),
+        _ => Ok(()),
+    }
 }
 
 async fn demand_roles(session: &Session, contents: &Contents) -> Result<()> {

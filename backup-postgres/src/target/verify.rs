@@ -1,7 +1,7 @@
 //! Is the content of an artifact what it has to be?
 
 use super::{GLOBALS, PgDump};
-use crate::{ClientTools, restore::verify_with_pg_restore};
+use crate::restore::verify_with_pg_restore;
 use backup_core::{Error, ErrorKind, Result, catalog::Artifact, pipeline::ByteStream};
 use futures::TryStreamExt;
 
@@ -10,8 +10,7 @@ pub(super) async fn verify(target: &PgDump, artifact: &Artifact, content: ByteSt
     if artifact.name == GLOBALS {
         return verify_globals(content).await;
     }
-    let tools = ClientTools::find(&target.tools, 0).await?;
-    verify_with_pg_restore(&tools, content).await.map(drop)
+    verify_with_pg_restore(&target.tools, content).await.map(drop)
 }
 
 /// `pg_dumpall` ends its output with a line of its own.

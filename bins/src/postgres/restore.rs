@@ -38,6 +38,7 @@ async fn one_database(
     origin.announce(context)?;
     let request = RestoreRequest {
         database: name.to_owned(),
+        dump_of: Some(database.to_owned()),
         way: way(args),
         id: origin.id(cx),
     };

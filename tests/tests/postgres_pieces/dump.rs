@@ -1,5 +1,5 @@
 use crate::{
-    fixture::{CONTENT, database, dump, failing, pieces, settings, tools},
+    fixture::{CONTENT, database, dump, failing, locations, pieces, settings, tools},
     secrets::child_of_this_process,
 };
 use backup_core::ErrorKind;
@@ -42,7 +42,7 @@ async fn a_dump_says_what_is_in_it() {
     for compression in [Compression::None, Compression::Nine] {
         let bytes = dump(server, "said", compression).await;
         let tools = tools().await;
-        let Walked::Complete(contents) = verify_with_pg_restore(&tools, pieces(&bytes)).await.unwrap() else {
+        let Walked::Complete(contents) = verify_with_pg_restore(&locations(), pieces(&bytes)).await.unwrap() else {
             panic!("a known layout");
         };
         assert_eq!(contents.header.database, "said");
@@ -66,12 +66,12 @@ async fn pg_restore_finds_a_dump_that_is_cut_or_fails() {
     let bytes = dump(server, "cut", Compression::None).await;
     let tools = tools().await;
     for length in [bytes.len() - 1, bytes.len() / 2, 100, 0] {
-        let error = verify_with_pg_restore(&tools, pieces(&bytes.slice(..length)))
+        let error = verify_with_pg_restore(&locations(), pieces(&bytes.slice(..length)))
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Damaged, "{length}: {error:?}");
     }
-    assert!(verify_with_pg_restore(&tools, failing(&bytes)).await.is_err());
+    assert!(verify_with_pg_restore(&locations(), failing(&bytes)).await.is_err());
 }
 
 #[tokio::test]

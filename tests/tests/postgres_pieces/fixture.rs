@@ -9,7 +9,8 @@ use backup_postgres::{
 use backup_tests::Postgres;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
+use tokio_util::sync::CancellationToken;
 
 /// Tables with rows, keys to each other, an identity, a sequence, views, a large object, a trigger and a schema version.
 pub(crate) const CONTENT: &str = "
@@ -102,10 +103,13 @@ pub(crate) fn id() -> BackupId {
     "20260422_170000".parse().expect("an id")
 }
 
+static NEVER: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::new);
+
 pub(crate) fn target<'a>(settings: &'a ServerSettings, tools: &'a ClientTools, database: &'a str) -> RestoreTarget<'a> {
     RestoreTarget {
         settings,
         tools,
         database,
+        cancel: &NEVER,
     }
 }

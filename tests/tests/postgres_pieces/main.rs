@@ -9,4 +9,5 @@ mod fresh;
 mod globals;
 mod in_place;
 mod secrets;
+mod target;
 mod tls;

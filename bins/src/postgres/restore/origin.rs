@@ -40,7 +40,7 @@ impl Origin {
         match &args.from {
             None => from_backup(cx, args, args.at.unwrap_or(At::Latest), artifact).await,
             Some(from) if PathBuf::from(from).is_file() => Ok(Self::File(from.into())),
-            Some(from) => from_key(cx, args, from).await,
+            Some(from) => from_key(cx, args, from, artifact).await,
         }
     }
 
@@ -186,8 +186,16 @@ fn failure(manifest: &Manifest, artifact: &str) -> String {
 }
 
 /// A key that belongs to a backup is restored as that; any other is taken as it is.
-async fn from_key(cx: &core::Context, args: &RestoreArgs, from: &str) -> Result<Origin> {
+async fn from_key(cx: &core::Context, args: &RestoreArgs, from: &str, wanted: &str) -> Result<Origin> {
     match stored::find(cx, from).await? {
+        Stored::Artifact { artifact, .. } if artifact.name != wanted => {
+            let name = &artifact.name;
+            Err(
+                Error::new(ErrorKind::Refused, format!("{from} holds {name}, not {wanted}")).hint(format!(
+                    "this is a dump of {name}: restore {name} {from} --target-db NAME"
+                )),
+            )
+        }
         Stored::Artifact {
             authentic,
             trust,

@@ -1,0 +1,142 @@
+//! Whole restores and verifications, as the programs ask for them.
+
+use crate::fixture::{CONTENT, database, dump, exists, id, locations, pieces, settings};
+use backup_core::{
+    Context, ErrorKind,
+    catalog::Artifact,
+    clock::{SystemClock, SystemEntropy},
+    event::Quiet,
+    pipeline::ByteStream,
+    store::Features,
+    target::BackupTarget,
+    testing::{MemoryOptions, MemoryStore},
+};
+use backup_postgres::{
+    PgDump, Selection,
+    dump::Compression,
+    target::{RestoreRequest, Way},
+};
+use backup_tests::{Postgres, fingerprint};
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+fn context() -> Context {
+    let clock = Arc::new(SystemClock);
+    Context {
+        store: Arc::new(MemoryStore::new(clock.clone(), MemoryOptions::default())),
+        features: Features::default(),
+        keyring: None,
+        clock,
+        entropy: Arc::new(SystemEntropy),
+        events: Arc::new(Quiet),
+        cancel: CancellationToken::new(),
+        tool: "test".into(),
+    }
+}
+
+fn target(server: &Postgres) -> PgDump {
+    PgDump {
+        settings: settings(server),
+        tools: locations(),
+        selection: Selection::AllExcept(Vec::new()),
+        jobs: 1,
+    }
+}
+
+fn request(database: &str, dump_of: &str, way: Way) -> RestoreRequest {
+    RestoreRequest {
+        database: database.to_owned(),
+        dump_of: Some(dump_of.to_owned()),
+        way,
+        id: id(),
+    }
+}
+
+/// Everything but the end, which never comes.
+fn endless(bytes: &Bytes) -> ByteStream {
+    pieces(bytes).chain(stream::pending()).boxed()
+}
+
+#[tokio::test]
+async fn a_dump_of_another_database_is_refused_before_anything_is_touched() {
+    let server = Postgres::shared();
+    database(server, "other_billing", CONTENT);
+    database(server, "other_money", "CREATE TABLE money (x int)");
+    let bytes = dump(server, "other_billing", Compression::None).await;
+    let before = fingerprint(server, "other_money");
+    for (name, way) in [
+        ("other_money", Way::InPlace),
+        ("other_money", Way::Swap),
+        ("other_new", Way::Create),
+    ] {
+        let error = target(server)
+            .restore(&context(), &request(name, "other_money", way), || {
+                pieces(&bytes).boxed()
+            })
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        let hint = format!("this is a dump of other_billing: restore other_billing KEY --target-db {name}");
+        assert_eq!(error.hints(), [hint]);
+        assert!(fingerprint(server, "other_money") == before && !exists(server, "other_new"));
+    }
+}
+
+#[tokio::test]
+async fn a_restore_that_is_cancelled_leaves_every_database_as_it_was() {
+    let server = Postgres::shared();
+    database(server, "cancelled", CONTENT);
+    let bytes = dump(server, "cancelled", Compression::None).await;
+    let before = fingerprint(server, "cancelled");
+    for (name, way) in [
+        ("cancelled", Way::InPlace),
+        ("cancelled", Way::Swap),
+        ("cancelled_new", Way::Create),
+    ] {
+        let opened = std::sync::atomic::AtomicUsize::new(0);
+        let cx = context();
+        let open = || {
+            // The first time it is read for its contents.
+            if opened.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+                pieces(&bytes).boxed()
+            } else {
+                endless(&bytes)
+            }
+        };
+        let (target, request) = (target(server), request(name, "cancelled", way));
+        let cancel = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            cx.cancel.cancel();
+        };
+        let restore = tokio::time::timeout(Duration::from_secs(60), target.restore(&cx, &request, open));
+        let (restored, ()) = tokio::join!(restore, cancel);
+        let error = restored.expect("it ends").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled, "{error:?}");
+        assert_eq!(fingerprint(server, "cancelled"), before);
+        assert!(!exists(server, "cancelled_new") && !exists(server, &format!("{name}__restore_{}", id())));
+    }
+}
+
+fn artifact(name: &str) -> Artifact {
+    serde_json::from_value(serde_json::json!({
+        "name": name, "content_type": "x", "plain_length": 0, "objects": [], "details": {},
+    }))
+    .unwrap()
+}
+
+#[tokio::test]
+async fn a_verification_that_is_cancelled_ends() {
+    let server = Postgres::shared();
+    database(server, "verified_half", CONTENT);
+    let bytes = dump(server, "verified_half", Compression::None).await;
+    let cx = context();
+    cx.cancel.cancel();
+    let verified = target(server).verify(&cx, &artifact("verified_half"), endless(&bytes));
+    let error = tokio::time::timeout(Duration::from_secs(60), verified)
+        .await
+        .expect("it ends")
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Cancelled);
+}

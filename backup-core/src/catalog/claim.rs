@@ -13,7 +13,7 @@ use crate::{
 };
 use futures::TryStreamExt;
 use jiff::SignedDuration;
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 /// How many seconds are tried.
 const MOST_TRIES: usize = 60;
@@ -42,6 +42,14 @@ impl Claim {
     #[must_use]
     pub fn covers(&self, key: &Key) -> bool {
         self.keys.iter().cloned().collect::<OwnedKeys>().contains(key)
+    }
+
+    /// Aborts the run's uploads and deletes what it wrote, apart from `kept`. Only while nothing is being written. Idempotent.
+    ///
+    /// # Errors
+    /// Those of the store. What is left stays until the backup is deleted.
+    pub async fn tidy(&self, cx: &Context, kept: HashSet<Key>) -> Result<()> {
+        remove::strays(cx, self.id, &self.keys.iter().cloned().collect(), kept).await.map(drop)
     }
 
     /// Takes back a run that failed before its manifest was committed: aborts its uploads, deletes what it wrote, the marker last.

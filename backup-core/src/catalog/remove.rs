@@ -4,9 +4,11 @@ use super::layout::{self, OwnedKeys};
 use crate::{
     Context, Result,
     id::BackupId,
-    store::{Key, ListDepth, ListEntry, StoreErrorKind},
+    store::{Key, ListDepth, ListEntry, PROBES, StoreErrorKind},
 };
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use jiff::Timestamp;
+use std::collections::HashSet;
 
 /// How many keys one request deletes.
 const BATCH: usize = 1000;
@@ -30,18 +32,27 @@ pub struct Removed {
 /// # Errors
 /// Those of the store.
 pub async fn run(cx: &Context, id: BackupId, owned: &OwnedKeys, markers: &[Key]) -> Result<Removed> {
+    let removed = strays(cx, id, owned, HashSet::new()).await?;
+    let mut ignored = Removed::default();
+    delete_all(cx, objects(cx, &layout::evidence(id)), &mut ignored).await?;
+    delete(cx, markers).await?;
+    Ok(removed)
+}
+
+/// Aborts unfinished uploads of `owned` keys of `id` and deletes objects under them that are not among `kept`. As [`run`] otherwise.
+///
+/// # Errors
+/// Those of the store.
+pub async fn strays(cx: &Context, id: BackupId, owned: &OwnedKeys, kept: HashSet<Key>) -> Result<Removed> {
     let ours = move |key: &Key| layout::belongs_to(id, key) && owned.contains(key);
     let mut removed = Removed {
         uploads: abort_uploads(cx, owned, &ours).await?,
         ..Removed::default()
     };
     let data = objects(cx, &Key::from(id.to_string()))
-        .try_filter(move |(key, _)| std::future::ready(ours(key)))
+        .try_filter(move |(key, _)| std::future::ready(ours(key) && !kept.contains(key)))
         .boxed();
     delete_all(cx, data, &mut removed).await?;
-    let mut ignored = Removed::default();
-    delete_all(cx, objects(cx, &layout::evidence(id)), &mut ignored).await?;
-    delete(cx, markers).await?;
     Ok(removed)
 }
 
@@ -53,6 +64,27 @@ pub async fn delete(cx: &Context, keys: &[Key]) -> Result<()> {
     for batch in keys.chunks(BATCH) {
         for result in cx.store.delete(batch).await {
             result?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes the probes of runs that died while they tried the store, if they are older than `before`.
+///
+/// # Errors
+/// Those of the store; that deleting is forbidden is none.
+pub async fn probes(cx: &Context, before: Timestamp) -> Result<()> {
+    let mut listing = cx.store.list(&Key::from(PROBES), ListDepth::Flat);
+    while let Some(entry) = listing.try_next().await? {
+        let ListEntry::Object(meta) = entry else { continue };
+        if meta.modified >= before {
+            continue;
+        }
+        for result in cx.store.delete(&[meta.key]).await {
+            match result {
+                Err(error) if error.kind() == StoreErrorKind::Forbidden => return Ok(()),
+                other => other?,
+            }
         }
     }
     Ok(())

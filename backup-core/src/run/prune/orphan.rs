@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::HashSet;
 
 /// A run without a manifest is left alone for this long, by the store's clock.
-const GRACE: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const GRACE: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is to happen to what a run left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]

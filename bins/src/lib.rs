@@ -17,4 +17,5 @@ pub mod render;
 pub mod report;
 pub mod repository;
 pub mod signals;
+pub mod stored;
 pub mod table;

@@ -1,4 +1,5 @@
 //! The store conformance suite, and what breaks on the wire, on real MinIO and real SeaweedFS.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use backup_core::{
     clock::SystemEntropy,

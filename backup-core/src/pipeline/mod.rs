@@ -17,7 +17,7 @@ mod record;
 mod shape;
 mod source;
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod tests;
 
 pub use content::{ContentSource, content};

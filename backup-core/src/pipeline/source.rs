@@ -23,7 +23,8 @@ impl fmt::Debug for Source {
 impl Source {
     /// A stream that yields an error unless it is complete, by its own format or by its producer's word.
     pub fn vouched(stream: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
-        Self(stream.boxed())
+        // Fused: what comes after the end was never vouched for, and some streams panic when they are asked again.
+        Self(stream.fuse().boxed())
     }
 
     /// A stream that must be exactly `length` bytes long.
@@ -34,7 +35,7 @@ impl Source {
                 format!("the source gave {seen} bytes where {length} were announced"),
             )
         };
-        let counted = stream.boxed().map(Some).chain(futures::stream::iter([None]));
+        let counted = stream.fuse().map(Some).chain(futures::stream::iter([None]));
         Self(
             counted
                 .scan(0u64, move |seen, item| {
@@ -53,6 +54,7 @@ impl Source {
                     };
                     futures::future::ready(checked)
                 })
+                .fuse()
                 .boxed(),
         )
     }

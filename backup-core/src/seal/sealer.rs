@@ -19,7 +19,6 @@ use bytes::Bytes;
 ///
 /// Memory: one chunk. Never resumed: a run that was cut off seals anew, with a new file key. A part that must be sent again is sent as the same bytes;
 /// dropping a sealer loses nothing but the object.
-#[derive(Debug)]
 pub struct Sealer {
     keys: PayloadKeys,
     file_id: FileId,
@@ -27,6 +26,15 @@ pub struct Sealer {
     /// Content of the chunk that is not full yet.
     rest: Vec<u8>,
     chunks: u64,
+}
+
+/// Shows neither keys nor content.
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sealer")
+            .field("chunks", &self.chunks)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sealer {

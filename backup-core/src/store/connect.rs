@@ -56,7 +56,7 @@ impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.options.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("StoreConfig")
-            .field("url", &self.url)
+            .field("url", &shown(&self.url))
             .field("options", &names)
             .field("encryption", &self.encryption)
             .field("deadline", &self.deadline)
@@ -89,11 +89,19 @@ pub fn connect(config: &StoreConfig, entropy: Arc<dyn Entropy>) -> Result<Arc<dy
     Ok(Arc::new(Retrying::new(Arc::new(adapter), retrier)))
 }
 
+/// The address as it may be shown: one with `@` may hold a secret that somebody put there.
+pub(super) fn shown(url: &str) -> String {
+    match url.rsplit_once('@') {
+        Some((_, rest)) => format!("…@{}", rest.escape_debug()),
+        None => url.escape_debug().to_string(),
+    }
+}
+
 fn open_bucket(config: &StoreConfig) -> Result<Adapter> {
     let wrong = || {
         Error::new(
             ErrorKind::Config,
-            format!("'{}' is not the address of a store", config.url.escape_debug()),
+            format!("'{}' is not the address of a store", shown(&config.url)),
         )
         .hint("an address looks like s3://bucket/prefix or file:///path")
     };

@@ -136,7 +136,7 @@ fn check_credentials(config: &StoreConfig) -> Result<()> {
     if some {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Config, format!("no credentials for {}", config.url)).hint(
+    Err(Error::new(ErrorKind::Config, format!("no credentials for {}", super::connect::shown(&config.url))).hint(
         "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (both), or AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or a container's credentials; an EC2 instance's own are used only if AWS_EC2_METADATA_SERVICE_ENDPOINT is set (http://169.254.169.254)",
     ))
 }

@@ -1,7 +1,9 @@
 //! The verbs of `backup-admin`.
 
+mod cat;
 mod keys;
 mod show_config;
+mod unlock;
 
 use crate::{
     args::admin::{AdminArgs, AdminVerb},
@@ -16,6 +18,8 @@ use backup_core::Result;
 pub async fn run(args: AdminArgs, context: Context) -> Result<()> {
     match args.verb {
         AdminVerb::Keys(verb) => keys::run(&verb, &context),
+        AdminVerb::Cat { key } => Box::pin(cat::cat(&context, &key)).await,
+        AdminVerb::Unlock { target, confirm } => Box::pin(unlock::unlock(&context, &target, confirm.as_deref())).await,
         AdminVerb::ShowConfig { program } => show_config::run(program, &args.everywhere, &context),
     }
 }

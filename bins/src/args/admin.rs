@@ -29,6 +29,21 @@ pub enum AdminVerb {
     /// Make and look at key files.
     #[command(subcommand)]
     Keys(KeysVerb),
+    /// Write the opened content of an object to stdout, for pg_restore, vault or zstd to take from there.
+    Cat {
+        /// A key below the root of the store, or its full address.
+        #[arg(value_name = "KEY")]
+        key: String,
+    },
+    /// Break the lease of a run that is known to be dead.
+    Unlock {
+        /// What is locked, as postgres.dump.
+        #[arg(value_name = "TARGET")]
+        target: String,
+        /// The target again.
+        #[arg(long, value_name = "TARGET")]
+        confirm: Option<String>,
+    },
     /// Show each setting of each program, and where its value comes from.
     ShowConfig {
         /// Only this program, as backup-postgres.

@@ -11,7 +11,6 @@ pub(super) type Malformed = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct ObjectPage {
-    #[serde(default)]
     is_truncated: bool,
     next_continuation_token: Option<String>,
     encoding_type: Option<String>,
@@ -40,7 +39,6 @@ struct CommonPrefix {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct UploadPage {
-    #[serde(default)]
     is_truncated: bool,
     next_key_marker: Option<String>,
     next_upload_id_marker: Option<String>,
@@ -64,9 +62,29 @@ pub(super) struct FoundUpload {
     pub(super) initiated: Option<Timestamp>,
 }
 
+/// Anything but a list is an error: an error document or a proxy's page with status 200 must not pass for an empty folder.
+fn parse<T: serde::de::DeserializeOwned>(document: &[u8], root: &str) -> Result<T, Malformed> {
+    let text = std::str::from_utf8(document)?;
+    match root_of(text) {
+        Some(name) if name == root => Ok(quick_xml::de::from_str(text)?),
+        _ => Err(format!("the answer is no {root}").into()),
+    }
+}
+
+/// The name of the root element, after declaration and comments.
+fn root_of(text: &str) -> Option<&str> {
+    let mut rest = text.trim_start_matches('\u{feff}').trim_start();
+    while let Some(special) = rest.strip_prefix("<?").or_else(|| rest.strip_prefix("<!")) {
+        rest = special.split_once('>')?.1.trim_start();
+    }
+    rest.strip_prefix('<')?
+        .split(|end: char| end == '>' || end == '/' || end.is_whitespace())
+        .next()
+}
+
 impl ObjectPage {
     pub(super) fn parse(document: &[u8]) -> Result<Self, Malformed> {
-        Ok(quick_xml::de::from_str(std::str::from_utf8(document)?)?)
+        parse(document, "ListBucketResult")
     }
 
     /// The token of the next page, if there is one.
@@ -105,7 +123,7 @@ impl ObjectPage {
 
 impl UploadPage {
     pub(super) fn parse(document: &[u8]) -> Result<Self, Malformed> {
-        Ok(quick_xml::de::from_str(std::str::from_utf8(document)?)?)
+        parse(document, "ListMultipartUploadsResult")
     }
 
     /// The key and upload id after which the next page begins, if there is one.
@@ -171,6 +189,21 @@ mod tests {
         assert_eq!(first.etag, Some(ETag("\"e\"".into())));
         assert_eq!((&second.key, second.length), (&Key::from("z"), 0));
         assert_eq!(folder, &Key::from("p/"));
+    }
+
+    #[test]
+    fn an_answer_that_is_no_list_is_not_an_empty_folder() {
+        for other in [
+            "<Error><Code>SlowDown</Code></Error>",
+            "<html><body/></html>",
+            "<ListBucketResult></ListBucketResult>",
+            "",
+        ] {
+            assert!(ObjectPage::parse(other.as_bytes()).is_err(), "{other}");
+            assert!(UploadPage::parse(other.as_bytes()).is_err(), "{other}");
+        }
+        let empty = "<?xml version=\"1.0\"?>\n<ListBucketResult xmlns=\"x\"><IsTruncated>false</IsTruncated></ListBucketResult>";
+        assert!(ObjectPage::parse(empty.as_bytes()).is_ok());
     }
 
     #[test]

@@ -140,7 +140,11 @@ impl PartsUpload {
         let result = match self.parts.complete_multipart(&self.path, &self.id, parts).await {
             Ok(result) => result,
             Err(error) if is_absent(&error) => {
-                return Err(StoreError::new(StoreErrorKind::Changed, "complete upload", &self.key));
+                return Err(
+                    StoreError::new(StoreErrorKind::Other, "complete upload", &self.key).because(
+                        "the store no longer knows the upload; did a lifecycle rule or another program abort it?",
+                    ),
+                );
             }
             Err(error) => return Err(store_error(&error, "complete upload", &self.key)),
         };

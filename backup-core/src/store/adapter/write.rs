@@ -94,11 +94,13 @@ impl Adapter {
             .filter_map(|(key, path)| Some((key.clone(), path.as_ref().ok()?.clone())))
             .collect();
         let mut answers = self.delete_paths(sent).await.into_iter();
-        let answer = |path: StoreResult<Path>| match path {
-            Ok(_) => answers.next().unwrap_or(Ok(())),
-            Err(error) => Err(error),
+        let answer = |(key, path): (&Key, StoreResult<Path>)| match (key, path) {
+            (key, Ok(_)) => answers
+                .next()
+                .unwrap_or_else(|| Err(StoreError::new(StoreErrorKind::Other, "delete", key))),
+            (_, Err(error)) => Err(error),
         };
-        paths.into_iter().map(answer).collect()
+        keys.iter().zip(paths).map(answer).collect()
     }
 
     /// One result for each path, in order; a request that failed as a whole fails each.

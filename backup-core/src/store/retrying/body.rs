@@ -49,6 +49,8 @@ pub(super) fn resuming<S: Store + ?Sized>(
 
 impl<S: Store + ?Sized> Body<S> {
     async fn next(&mut self) -> StoreResult<Option<Bytes>> {
+        // Time that the reader took is not the store's: a restore may wait for a lock for longer than the deadline.
+        self.attempts.progress();
         loop {
             let error = match self.chunk().await {
                 Ok(Some(chunk)) => {

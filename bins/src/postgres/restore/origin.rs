@@ -5,10 +5,11 @@ use crate::{
     args::postgres::{At, RestoreArgs},
     context::Context,
     repository,
+    stored::{self, Stored},
 };
 use backup_core::{
     self as core, Error, ErrorKind, Result,
-    catalog::{Artifact, Entry, Manifest, Repository, Signed, list},
+    catalog::{Artifact, Entry, Manifest, list},
     event::{Event, Finding, Severity},
     id::BackupId,
     pipeline::{ByteStream, ContentSource, Source, content},
@@ -130,7 +131,9 @@ async fn from_backup(cx: &core::Context, args: &RestoreArgs, at: At, artifact: &
         Error::new(ErrorKind::NotFound, format!("there is no such backup of {artifact}"))
             .hint(format!("`{PROGRAM} list` shows what is there"))
     })?;
-    let signed = trusted(cx, args, entry)?;
+    let authentic = entry.is_authentic(cx);
+    let signed = *entry.manifest?;
+    demand_trust(authentic, signed.value.id, args)?;
     let Some(found) = find(&signed.value, artifact) else {
         return Err(Error::new(
             ErrorKind::NotFound,
@@ -151,12 +154,9 @@ async fn from_backup(cx: &core::Context, args: &RestoreArgs, at: At, artifact: &
 }
 
 /// Only what a known key signed; without any key, what the store encrypts has to do.
-fn trusted(cx: &core::Context, args: &RestoreArgs, entry: Entry) -> Result<Signed<Manifest>> {
-    let authentic = entry.is_authentic(cx);
-    let id = entry.id;
-    let signed = *entry.manifest?;
+fn demand_trust(authentic: bool, id: BackupId, args: &RestoreArgs) -> Result<()> {
     if authentic || args.allow_unauthenticated_origin {
-        return Ok(signed);
+        return Ok(());
     }
     Err(Error::new(ErrorKind::Refused, format!("no known key vouches for backup {id}"))
         .hint("give the key file that has the signing key, or its `verify` line, or both old and new keys after a rotation")
@@ -176,43 +176,32 @@ fn failure(manifest: &Manifest, artifact: &str) -> String {
 
 /// A key that belongs to a backup is restored as that; any other is taken as it is.
 async fn from_key(cx: &core::Context, args: &RestoreArgs, from: &str) -> Result<Origin> {
-    let key = relative(cx, from);
-    let text = key.as_str().unwrap_or_default();
-    if let (Some(repository), Some(id)) = (
-        Repository::open(cx).await?,
-        text.get(..15).and_then(|id| id.parse().ok()),
-    ) && let Some(entry) = list::entry(cx, &repository, id).await?
-    {
-        let signed = trusted(cx, args, entry)?;
-        let holds = |artifact: &&Artifact| artifact.objects.iter().any(|object| object.key == text);
-        if let Some(artifact) = signed.value.artifacts.iter().find(holds).cloned() {
-            return Ok(Origin::Backup(Box::new(FromBackup {
-                manifest: signed.value,
-                artifact,
+    match stored::find(cx, from).await? {
+        Stored::Artifact {
+            authentic,
+            manifest,
+            artifact,
+        } => {
+            demand_trust(authentic, manifest.id, args)?;
+            Ok(Origin::Backup(Box::new(FromBackup {
+                manifest: *manifest,
+                artifact: *artifact,
                 newest_good: None,
-            })));
+            })))
+        }
+        Stored::Plain(key) if from.ends_with(".pbe") => {
+            Err(Error::new(ErrorKind::NotFound, format!("no manifest names {key}"))
+                .hint("a sealed object is restored through its backup: --at ID"))
+        }
+        Stored::Plain(key) => Ok(Origin::Key(key)),
+        Stored::Missing(key) => {
+            let address = cx.store.location().of(&key);
+            Err(Error::new(
+                ErrorKind::NotFound,
+                format!("there is neither a file {from} nor an object {address}"),
+            ))
         }
     }
-    if text.ends_with(".pbe") {
-        return Err(Error::new(ErrorKind::NotFound, format!("no manifest names {key}"))
-            .hint("a sealed object is restored through its backup: --at ID"));
-    }
-    match cx.store.head(&key).await? {
-        Some(_) => Ok(Origin::Key(key)),
-        None => Err(Error::new(
-            ErrorKind::NotFound,
-            format!(
-                "there is neither a file {from} nor an object {}",
-                cx.store.location().of(&key)
-            ),
-        )),
-    }
-}
-
-/// A full address of this store, or a key in it.
-fn relative(cx: &core::Context, from: &str) -> Key {
-    let root = format!("{}/", cx.store.location());
-    Key::from(from.strip_prefix(&root).unwrap_or(from))
 }
 
 fn object(cx: &core::Context, key: Key) -> ByteStream {

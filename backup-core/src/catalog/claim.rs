@@ -49,7 +49,9 @@ impl Claim {
     /// # Errors
     /// Those of the store. What is left stays until the backup is deleted.
     pub async fn tidy(&self, cx: &Context, kept: HashSet<Key>) -> Result<()> {
-        remove::strays(cx, self.id, &self.keys.iter().cloned().collect(), kept).await.map(drop)
+        remove::strays(cx, self.id, &self.keys.iter().cloned().collect(), kept)
+            .await
+            .map(drop)
     }
 
     /// Takes back a run that failed before its manifest was committed: aborts its uploads, deletes what it wrote, the marker last.

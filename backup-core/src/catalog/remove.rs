@@ -4,7 +4,7 @@ use super::layout::{self, OwnedKeys};
 use crate::{
     Context, Result,
     id::BackupId,
-    store::{Key, ListDepth, ListEntry, PROBES, StoreErrorKind},
+    store::{Key, ListDepth, ListEntry, PROBES, StoreErrorKind, UnfinishedUpload},
 };
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use jiff::Timestamp;
@@ -69,11 +69,12 @@ pub async fn delete(cx: &Context, keys: &[Key]) -> Result<()> {
     Ok(())
 }
 
-/// Deletes the probes of runs that died while they tried the store, if they are older than `before`.
+/// Deletes what runs that died while they tried the store, or wrote a document of ours, left under `_pbe/`, if it is older than `before`: probes, and
+/// documents that were never finished (in a folder, where writing takes two steps).
 ///
 /// # Errors
 /// Those of the store; that deleting is forbidden is none.
-pub async fn probes(cx: &Context, before: Timestamp) -> Result<()> {
+pub async fn debris(cx: &Context, before: Timestamp) -> Result<()> {
     let mut listing = cx.store.list(&Key::from(PROBES), ListDepth::Flat);
     while let Some(entry) = listing.try_next().await? {
         let ListEntry::Object(meta) = entry else { continue };
@@ -87,7 +88,19 @@ pub async fn probes(cx: &Context, before: Timestamp) -> Result<()> {
             }
         }
     }
-    Ok(())
+    let old = |upload: &UnfinishedUpload| upload.initiated.is_some_and(|initiated| initiated < before);
+    let mut uploads = cx.store.uploads(&Key::from(layout::INTERNAL));
+    loop {
+        match uploads.try_next().await {
+            Ok(Some(upload)) if old(&upload) => cx.store.abort_upload(&upload).await?,
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(()),
+            Err(error) if matches!(error.kind(), StoreErrorKind::Unsupported | StoreErrorKind::Forbidden) => {
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 type Objects<'a> = BoxStream<'a, Result<(Key, u64)>>;

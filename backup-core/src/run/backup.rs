@@ -141,7 +141,10 @@ impl Run<'_> {
         let outcome = self.target.backup(self.cx, self.plan, &session).await?;
         if self.cx.cancel.is_cancelled() {
             // Artifacts that were stopped are no failures of the source: a stopped run is no partial backup.
-            return Err(Error::new(ErrorKind::Cancelled, format!("back up {}", self.target.name())));
+            return Err(Error::new(
+                ErrorKind::Cancelled,
+                format!("back up {}", self.target.name()),
+            ));
         }
         let outcome = accounted_for(self.plan, outcome)?;
         self.tidy(claim, &outcome).await;
@@ -151,7 +154,10 @@ impl Run<'_> {
     /// Removes what failed artifacts and lost answers left: once there is a manifest, `prune` no longer looks for it.
     async fn tidy(&self, claim: &Claim, outcome: &Outcome) {
         let kept = outcome.artifacts.iter().flat_map(|artifact| &artifact.objects);
-        if let Err(left) = claim.tidy(self.cx, kept.map(|object| Key::from(object.key.as_str())).collect()).await {
+        if let Err(left) = claim
+            .tidy(self.cx, kept.map(|object| Key::from(object.key.as_str())).collect())
+            .await
+        {
             tracing::warn!(error = %left.chain(), "what failed artifacts left could not be removed; it goes with the backup");
         }
     }

@@ -66,7 +66,7 @@ async fn under_lease(cx: &Context, request: &PruneRequest, lease: &Lease) -> Res
         remove_orphan(cx, orphan, (now, &entry), &mut report).await?;
     }
     lease::sweep(cx, repository::LEASE, now).await?;
-    remove::probes(cx, now.saturating_sub(orphan::GRACE).unwrap_or(now)).await?;
+    remove::debris(cx, now.saturating_sub(orphan::GRACE).unwrap_or(now)).await?;
     Ok(report)
 }
 

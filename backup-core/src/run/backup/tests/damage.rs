@@ -36,12 +36,20 @@ async fn read(kit: &Kit, manifest: &Manifest, artifact: &str) -> Result<Vec<u8>>
 }
 
 /// Reading fails as `kinds` say and names the key; a verification finds this one artifact, by its key. Then all is put back as it was.
-async fn demand_found(kit: &Kit, manifest: &Manifest, artifact: &str, good: &Bytes, what: &str) -> (Error, Vec<Damage>) {
+async fn demand_found(
+    kit: &Kit,
+    manifest: &Manifest,
+    artifact: &str,
+    good: &Bytes,
+    what: &str,
+) -> (Error, Vec<Damage>) {
     let object = object(manifest, artifact);
     let error = read(kit, manifest, artifact).await.expect_err(what);
     assert_eq!(error.kind(), ErrorKind::Damaged, "{what}: {error:?}");
     assert!(error.chain().contains(&object.key), "{what}: {}", error.chain());
-    let damage = verify(&kit.cx, &Fake::default(), manifest, Depth::Content).await.unwrap();
+    let damage = verify(&kit.cx, &Fake::default(), manifest, Depth::Content)
+        .await
+        .unwrap();
     let keys: Vec<&str> = damage.iter().map(|damage| damage.key.as_str()).collect();
     assert_eq!(keys, [object.key.as_str()], "{what}: {damage:?}");
     kit.memory.plant(&key(object), good.clone());
@@ -65,7 +73,10 @@ async fn a_flipped_byte_in_any_region_of_an_object_is_found_and_named() {
         kit.memory.plant(&key(small), bad);
         if id_of_key.contains(&at) {
             let error = read(&kit, &manifest, "small").await.unwrap_err();
-            assert!(matches!(error.kind(), ErrorKind::Key | ErrorKind::Damaged), "byte {at}: {error:?}");
+            assert!(
+                matches!(error.kind(), ErrorKind::Key | ErrorKind::Damaged),
+                "byte {at}: {error:?}"
+            );
             assert!(error.chain().contains(&small.key), "byte {at}: {}", error.chain());
             continue;
         }
@@ -127,12 +138,17 @@ async fn the_objects_of_a_long_artifact_cannot_change_places() {
     kit.memory.plant(&key(second), one);
     let error = read(&kit, &manifest, "large").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Damaged);
-    let damage = verify(&kit.cx, &Fake::default(), &manifest, Depth::Content).await.unwrap();
+    let damage = verify(&kit.cx, &Fake::default(), &manifest, Depth::Content)
+        .await
+        .unwrap();
     let keys: Vec<&str> = damage.iter().map(|damage| damage.key.as_str()).collect();
     assert_eq!(keys, [first.key.as_str(), second.key.as_str()]);
     // A part of it that is missing is never taken for its end.
     kit.memory.remove(&key(second));
-    assert_eq!(read(&kit, &manifest, "large").await.unwrap_err().kind(), ErrorKind::Damaged);
+    assert_eq!(
+        read(&kit, &manifest, "large").await.unwrap_err().kind(),
+        ErrorKind::Damaged
+    );
 }
 
 /// The same keys, the same name, the same content: only the repository differs.
@@ -143,7 +159,11 @@ async fn an_object_of_another_repository_is_found_and_named() {
     let strange = backed_up(&other).await;
     let small = object(&manifest, "small");
     let good = stored(&kit, small);
-    assert_eq!(small.logical_path, object(&strange, "small").logical_path, "the test needs equal names");
+    assert_eq!(
+        small.logical_path,
+        object(&strange, "small").logical_path,
+        "the test needs equal names"
+    );
     kit.memory.plant(&key(small), stored(&other, object(&strange, "small")));
     let (error, _) = demand_found(&kit, &manifest, "small", &good, "another repository").await;
     assert!(error.chain().contains("belongs to repository"), "{}", error.chain());
@@ -206,7 +226,10 @@ async fn a_manifest_in_anothers_place_is_shown_as_damage() {
     let strange = backed_up(&other).await;
     for (what, bytes) in [
         ("another backup", kit.memory.peek(&layout::manifest(one.id)).unwrap()),
-        ("another repository", other.memory.peek(&layout::manifest(strange.id)).unwrap()),
+        (
+            "another repository",
+            other.memory.peek(&layout::manifest(strange.id)).unwrap(),
+        ),
     ] {
         kit.memory.plant(&key, bytes);
         let shown = listed(&kit.cx).await;

@@ -66,7 +66,9 @@ pub(crate) fn data(name: &str) -> Vec<u8> {
     };
     let mut state = name.len() as u64;
     let next = |_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as u8
     };
     (0..length).map(next).collect()
@@ -83,7 +85,10 @@ fn planned(name: &str) -> PlannedArtifact {
 
 impl Fake {
     fn source(&self, name: &str) -> Source {
-        let pieces: Vec<Result<Bytes>> = data(name).chunks(3_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+        let pieces: Vec<Result<Bytes>> = data(name)
+            .chunks(3_000)
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect();
         let (silent, broken) = (self.silent, self.broken.iter().any(|broken| *broken == name));
         let quiet = stream::once(async move {
             sleep(silent).await;
@@ -201,11 +206,19 @@ pub(crate) async fn listed(cx: &Context) -> Vec<Entry> {
 
 /// Everything that a listed backup claims is there and verifies, and it claims to be complete only if nothing is missing.
 pub(crate) async fn demand_whole(cx: &Context, entry: &Entry, what: &str) {
-    let manifest = &entry.manifest.as_ref().unwrap_or_else(|error| panic!("{what}: {error:?}")).value;
+    let manifest = &entry
+        .manifest
+        .as_ref()
+        .unwrap_or_else(|error| panic!("{what}: {error:?}"))
+        .value;
     let damage = verify(cx, &Fake::default(), manifest, Depth::Content).await.unwrap();
     assert!(damage.is_empty(), "{what}: {damage:?}");
     let missing: HashSet<&str> = manifest.failures.iter().map(|failure| failure.name.as_str()).collect();
-    let stored: HashSet<&str> = manifest.artifacts.iter().map(|artifact| artifact.name.as_str()).collect();
+    let stored: HashSet<&str> = manifest
+        .artifacts
+        .iter()
+        .map(|artifact| artifact.name.as_str())
+        .collect();
     assert_eq!(manifest.complete, missing.is_empty(), "{what}");
     assert_eq!(missing.len() + stored.len(), NAMES.len(), "{what}");
 }

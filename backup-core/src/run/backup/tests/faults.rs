@@ -44,7 +44,10 @@ async fn one(kit: &Kit, layers: Layers, call: usize, fault: Fault) -> bool {
     // Nobody waits for what hangs: the run is dropped, as if it had been killed.
     let result = tokio::time::timeout(Duration::from_secs(3600), run(&cx, &Fake::default())).await;
     let hit = faulty.log().get(call).cloned();
-    let what = format!("{layers:?} {fault:?} at call {call} ({})", hit.clone().unwrap_or_default());
+    let what = format!(
+        "{layers:?} {fault:?} at call {call} ({})",
+        hit.clone().unwrap_or_default()
+    );
     let shown = listed(&kit.cx).await;
     for entry in &shown {
         demand_whole(&kit.cx, entry, &what).await;
@@ -53,7 +56,11 @@ async fn one(kit: &Kit, layers: Layers, call: usize, fault: Fault) -> bool {
         Ok(Ok(report)) => {
             assert_eq!(shown.len(), 1, "{what}");
             assert_eq!(shown[0].id, report.manifest.id, "{what}");
-            assert_eq!(report.failures.is_empty(), shown[0].state() == State::Complete, "{what}");
+            assert_eq!(
+                report.failures.is_empty(),
+                shown[0].state() == State::Complete,
+                "{what}"
+            );
         }
         // An answer about the manifest itself may be lost: then there is a backup, though the run could not tell.
         _ => assert!(shown.len() <= 1, "{what}"),
@@ -70,7 +77,9 @@ async fn one(kit: &Kit, layers: Layers, call: usize, fault: Fault) -> bool {
 
 /// The next run works, and a day later nothing of a dead one is left.
 async fn demand_recovery(kit: &Kit, what: &str, before: usize) {
-    let next = run(&kit.cx, &Fake::default()).await.unwrap_or_else(|error| panic!("{what}: {error:?}"));
+    let next = run(&kit.cx, &Fake::default())
+        .await
+        .unwrap_or_else(|error| panic!("{what}: {error:?}"));
     assert!(next.failures.is_empty(), "{what}: {:?}", next.failures);
     let shown = listed(&kit.cx).await;
     assert_eq!(shown.len(), before + 1, "{what}");
@@ -94,11 +103,25 @@ async fn every_call(layers: Layers, fault: Fault) {
 async fn a_run_without_faults_is_complete_and_has_several_parts_and_objects() {
     for kit in kits() {
         let faulty = FaultyStore::new(Arc::new(kit.memory.clone()));
-        let report = run(&layered(&kit, &faulty, Layers::Bare), &Fake::default()).await.unwrap();
-        let large = report.manifest.artifacts.iter().find(|artifact| artifact.name == "large").unwrap();
-        assert_eq!((large.objects.len(), large.plain_length), (2, data("large").len() as u64));
+        let report = run(&layered(&kit, &faulty, Layers::Bare), &Fake::default())
+            .await
+            .unwrap();
+        let large = report
+            .manifest
+            .artifacts
+            .iter()
+            .find(|artifact| artifact.name == "large")
+            .unwrap();
+        assert_eq!(
+            (large.objects.len(), large.plain_length),
+            (2, data("large").len() as u64)
+        );
         let calls = |start: &str| faulty.log().iter().filter(|call| call.starts_with(start)).count();
-        assert!(calls("part 2026") > 3 && calls("complete 2026") >= 1, "{:?}", faulty.log());
+        assert!(
+            calls("part 2026") > 3 && calls("complete 2026") >= 1,
+            "{:?}",
+            faulty.log()
+        );
     }
 }
 
@@ -157,7 +180,11 @@ async fn a_source_that_fails_half_way_costs_its_own_artifact_only() {
         assert_eq!(manifest.failures[0].name, "large");
         assert!(manifest.failures[0].error.contains("the source went away"));
         demand_whole(&kit.cx, &shown[0], "partial").await;
-        assert!(!kit.names().iter().any(|name| name.contains("/large")), "{:?}", kit.names());
+        assert!(
+            !kit.names().iter().any(|name| name.contains("/large")),
+            "{:?}",
+            kit.names()
+        );
         demand_recovery(&kit, "partial", 1).await;
     }
 }

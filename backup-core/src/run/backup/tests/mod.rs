@@ -2,6 +2,6 @@
 
 mod cancelling;
 mod damage;
-mod faults;
 mod fake;
+mod faults;
 mod two_runs;

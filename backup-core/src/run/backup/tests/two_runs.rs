@@ -29,7 +29,13 @@ async fn two_backups_at_once_never_share_a_key() {
         for seed in 0..40 {
             let kit = seeded(conditional, seed);
             let same = [Fake::default(), Fake::default()];
-            let apart = [Fake::default(), Fake { name: "vault.raft", ..Fake::default() }];
+            let apart = [
+                Fake::default(),
+                Fake {
+                    name: "vault.raft",
+                    ..Fake::default()
+                },
+            ];
             let [one, other] = if seed % 2 == 0 { same } else { apart };
             let patient = seed % 4 < 2;
             let begin = |target: Fake| {
@@ -74,7 +80,11 @@ async fn after_a_dead_holder_the_next_run_waits_a_minute_at_most() {
             ..Fake::default()
         };
         // Dropped in the middle of its work, after a renewal of its lease.
-        assert!(tokio::time::timeout(Duration::from_secs(30), run(&cx, &slow)).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_secs(30), run(&cx, &slow))
+                .await
+                .is_err()
+        );
         let died = kit.cx.clock.now();
         let report = run(&kit.cx, &Fake::default()).await.unwrap();
         let waited = report.manifest.started.duration_since(died).as_secs();

@@ -35,6 +35,16 @@ impl Claim {
         self.started.key()
     }
 
+    /// Aborts the run's uploads and deletes what it wrote, apart from `kept`. Only while nothing is being written. Idempotent.
+    ///
+    /// # Errors
+    /// Those of the store. What is left stays until the backup is deleted.
+    pub async fn tidy(&self, cx: &Context, kept: HashSet<Key>) -> Result<()> {
+        remove::strays(cx, self.id, &self.keys.iter().cloned().collect(), kept)
+            .await
+            .map(drop)
+    }
+
     /// Takes back a run that failed before its manifest was committed: condemns its marker, then deletes what it wrote and aborts its uploads.
     ///
     /// The condemned marker stays: a request that was under way when the run stopped may still be carried out, and what it leaves has an owner

@@ -16,7 +16,7 @@ pub(crate) const STARTED: &str = "_pbe/started/";
 /// The folder of evidence.
 pub(crate) const EVIDENCE: &str = "_pbe/evidence/";
 /// Where a store's features are tried.
-pub(crate) const PROBES: &str = "_pbe/probe/";
+pub(crate) use crate::store::PROBES;
 /// The repository's own document.
 pub(crate) const REPOSITORY: &str = "_pbe/repository.json";
 

@@ -5,10 +5,14 @@ use crate::{
     Context, Result,
     event::{Event, Finding, Severity},
     id::BackupId,
-    store::{Key, ListDepth, ListEntry, ObjectMeta, StoreError, StoreErrorKind, StoreResult},
+    store::{Key, ListDepth, ListEntry, ObjectMeta, StoreError, StoreErrorKind, StoreResult, UnfinishedUpload},
 };
 use futures::{StreamExt, TryStreamExt, future::ready, stream::BoxStream};
-use std::{collections::HashMap, iter};
+use jiff::Timestamp;
+use std::{
+    collections::{HashMap, HashSet},
+    iter,
+};
 
 /// How many keys one request deletes.
 const BATCH: usize = 1000;
@@ -35,25 +39,34 @@ pub struct Removed {
 /// # Errors
 /// Those of the store.
 pub async fn run(cx: &Context, id: BackupId, owned: &OwnedKeys, markers: &[Key]) -> Result<Removed> {
-    let ours = move |key: &Key| layout::belongs_to(id, key) && owned.contains(key);
-    let (mut removed, mut rolled) = (Removed::default(), RolledOver::default());
-    let data = objects(cx, &Key::from(id.to_string()))
-        .try_filter(move |meta| ready(ours(&meta.key)))
-        .inspect_ok(|meta| rolled.note(&meta.key))
-        .boxed();
-    delete_all(cx, data, &mut removed).await?;
+    let removed = strays(cx, id, owned, HashSet::new()).await?;
     let mut ignored = Removed::default();
     delete_all(cx, objects(cx, &layout::evidence(id)), &mut ignored).await?;
-    let asked = owned
-        .planned()
-        .filter(|key| ours(key))
-        .flat_map(|key| rolled.asked(key));
-    removed.uploads = abort_uploads(cx, asked, &ours).await?;
     let manifest = layout::manifest(id);
     if cx.store.head(&manifest).await?.is_some() {
         delete(cx, &[manifest]).await?;
     }
     delete(cx, markers).await?;
+    Ok(removed)
+}
+
+/// Aborts unfinished uploads of `owned` keys of `id` and deletes objects under them that are not among `kept`. As [`run`] otherwise.
+///
+/// # Errors
+/// Those of the store.
+pub async fn strays(cx: &Context, id: BackupId, owned: &OwnedKeys, kept: HashSet<Key>) -> Result<Removed> {
+    let ours = move |key: &Key| layout::belongs_to(id, key) && owned.contains(key);
+    let (mut removed, mut rolled) = (Removed::default(), RolledOver::default());
+    let data = objects(cx, &Key::from(id.to_string()))
+        .try_filter(move |meta| ready(ours(&meta.key) && !kept.contains(&meta.key)))
+        .inspect_ok(|meta| rolled.note(&meta.key))
+        .boxed();
+    delete_all(cx, data, &mut removed).await?;
+    let asked = owned
+        .planned()
+        .filter(|key| ours(key))
+        .flat_map(|key| rolled.asked(key));
+    removed.uploads = abort_uploads(cx, asked, &ours).await?;
     Ok(removed)
 }
 
@@ -68,6 +81,26 @@ pub async fn delete(cx: &Context, keys: &[Key]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Aborts documents of ours that were never finished (in a folder, where writing takes two steps) and are older than `before`.
+///
+/// # Errors
+/// Those of the store; that it is forbidden or impossible is none.
+pub async fn debris(cx: &Context, before: Timestamp) -> Result<()> {
+    let old = |upload: &UnfinishedUpload| upload.initiated.is_some_and(|initiated| initiated < before);
+    let mut uploads = cx.store.uploads(&Key::from(layout::INTERNAL));
+    loop {
+        match uploads.try_next().await {
+            Ok(Some(upload)) if old(&upload) => cx.store.abort_upload(&upload).await?,
+            Ok(Some(_)) => {}
+            Ok(None) => return Ok(()),
+            Err(error) if matches!(error.kind(), StoreErrorKind::Unsupported | StoreErrorKind::Forbidden) => {
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 type Objects<'a> = BoxStream<'a, Result<ObjectMeta>>;

@@ -47,6 +47,15 @@ pub struct BackupReport {
 /// # Errors
 /// Fails with nothing to show if the plan, the lease or the store fails, if no artifact could be stored, or if the run is cancelled.
 pub async fn backup(cx: &Context, target: &dyn BackupTarget, request: &BackupRequest) -> Result<BackupReport> {
+    let cut = |plan: &Plan| Shape::within(request.memory, plan.jobs, request.threads);
+    backup_cut(cx, target, request, cut).await
+}
+
+/// As [`backup`], with the memory cut up by `cut`.
+async fn backup_cut<C>(cx: &Context, target: &dyn BackupTarget, request: &BackupRequest, cut: C) -> Result<BackupReport>
+where
+    C: FnOnce(&Plan) -> Shape,
+{
     allowed(cx, request)?;
     cx.events.emit(Event::RunStarted {
         verb: "backup",
@@ -62,6 +71,7 @@ pub async fn backup(cx: &Context, target: &dyn BackupTarget, request: &BackupReq
         target,
         request,
         plan: &plan,
+        shape: cut(&plan),
         repository: &repository,
         holder: &holder,
     };
@@ -96,6 +106,7 @@ struct Run<'a> {
     target: &'a dyn BackupTarget,
     request: &'a BackupRequest,
     plan: &'a Plan,
+    shape: Shape,
     repository: &'a Repository,
     holder: &'a Holder,
 }
@@ -129,7 +140,27 @@ impl Run<'_> {
         let started = self.cx.clock.now();
         let session = Session::new(claim.id, self.recorder()?, self.cx.events.clone());
         let outcome = self.target.backup(self.cx, self.plan, &session).await?;
-        Ok((started, accounted_for(self.plan, outcome)?))
+        if self.cx.cancel.is_cancelled() {
+            // Artifacts that were stopped are no failures of the source: a stopped run is no partial backup.
+            return Err(Error::new(
+                ErrorKind::Cancelled,
+                format!("back up {}", self.target.name()),
+            ));
+        }
+        let outcome = accounted_for(self.plan, outcome)?;
+        self.tidy(claim, &outcome).await;
+        Ok((started, outcome))
+    }
+
+    /// Removes what failed artifacts and lost answers left: once there is a manifest, `prune` no longer looks for it.
+    async fn tidy(&self, claim: &Claim, outcome: &Outcome) {
+        let kept = outcome.artifacts.iter().flat_map(|artifact| &artifact.objects);
+        if let Err(left) = claim
+            .tidy(self.cx, kept.map(|object| Key::from(object.key.as_str())).collect())
+            .await
+        {
+            tracing::warn!(error = %left.chain(), "what failed artifacts left could not be removed; it goes with the backup");
+        }
     }
 
     async fn abandoned(&self, claim: &Claim, error: Error) -> Error {
@@ -155,7 +186,7 @@ impl Run<'_> {
         };
         Ok(Recorder {
             store: cx.store.clone(),
-            shape: Shape::within(request.memory, self.plan.jobs, request.threads),
+            shape: self.shape,
             packing,
             clock: cx.clock.clone(),
             cancel: cx.cancel.clone(),
@@ -214,3 +245,6 @@ fn accounted_for(plan: &Plan, mut outcome: Outcome) -> Result<Outcome> {
         None => Err(Error::new(ErrorKind::Config, "there is nothing to back up")),
     }
 }
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;

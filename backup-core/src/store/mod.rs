@@ -14,6 +14,7 @@ pub use aws_options::from_environment;
 pub use connect::{StoreConfig, connect};
 pub use error::{Retry, StoreError, StoreErrorKind};
 pub use key::Key;
+pub(crate) use probe::PROBES;
 pub use probe::probe;
 pub use retrying::Retrying;
 

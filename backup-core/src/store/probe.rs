@@ -4,17 +4,20 @@ use super::{ETag, Features, Key, PutMode, PutReceipt, Store, StoreError, StoreEr
 use crate::{clock::Entropy, id::Nonce};
 use bytes::Bytes;
 
+/// Where probes stand.
+pub(crate) const PROBES: &str = "_pbe/probe/";
+
 /// Tries conditional puts on a fresh key under `_pbe/probe/` and removes it again, also when something fails.
 ///
 /// Stores exist that answer a conditional put with success and overwrite (SeaweedFS 3.39); so each condition is given a chance to be ignored.
 /// Where nothing may be deleted, the probe stays and is reported as an error only if the probing itself failed.
 ///
 /// # Errors
-/// Any failure but the refusal of a condition. Cancelled half-way, the probe's key stays.
+/// Any failure but the refusal of a condition. Cancelled half-way, the probe's key stays, and `prune` removes it a day later.
 pub async fn probe(store: &dyn Store, entropy: &dyn Entropy) -> StoreResult<Features> {
     let nonce = Nonce::random(entropy)
         .map_err(|error| StoreError::new(StoreErrorKind::Other, "probe", &Key::root()).because(error))?;
-    let key = Key::from(format!("_pbe/probe/{nonce}"));
+    let key = Key::from(PROBES).with(nonce.to_string());
     let found = try_conditions(store, &key, nonce).await;
     let removed = store.delete(std::slice::from_ref(&key)).await;
     match (found, removed.into_iter().find_map(Result::err)) {

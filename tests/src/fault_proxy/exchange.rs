@@ -82,6 +82,7 @@ async fn refuse(request: &Request, client: &mut Connection, status: u16, shared:
         403 => "AccessDenied",
         404 => "NoSuchKey",
         503 => "SlowDown",
+        507 => "XMinioStorageFull",
         _ => "InternalError",
     };
     let xml = format!(

@@ -17,7 +17,7 @@ use crate::{Context, Error, ErrorKind, Result, store::Key};
 use jiff::{SignedDuration, Timestamp};
 use renew::{Held, Renewal};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 /// A lease is live for this long from its last modification, by the store's clock.
@@ -137,6 +137,8 @@ async fn keep(held: Arc<Mutex<Held>>, lost: CancellationToken) {
         let deadline = held.renewed + GIVE_UP_AFTER;
         pause = match tokio::time::timeout_at(deadline, held.renew()).await {
             Ok(Ok(Renewal::Done)) => RENEW_EVERY,
+            // An error that comes at once is no reason to believe in the lease for longer than in one that hangs.
+            Ok(Err(_)) if Instant::now() >= deadline => return lost.cancel(),
             Ok(Err(error)) => {
                 tracing::warn!(error = %error.chain(), "the lease was not renewed, trying again");
                 RENEW_AGAIN

@@ -66,6 +66,7 @@ async fn under_lease(cx: &Context, request: &PruneRequest, lease: &Lease) -> Res
     finish(failed)?;
     lease::sweep(cx, repository::LEASE, now).await?;
     sweep(cx, now).await?;
+    remove::debris(cx, now.saturating_sub(orphan::GRACE).unwrap_or(now)).await?;
     Ok(report)
 }
 

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::HashSet;
 
 /// A run without a manifest is left alone for this long, by the store's clock.
-const GRACE: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const GRACE: SignedDuration = SignedDuration::from_hours(24);
 /// What a run that was given up had sent to the store is carried out by then, or never: longer than a request and its repetitions take.
 const SETTLING: SignedDuration = SignedDuration::from_mins(15);
 

@@ -1,0 +1,256 @@
+//! A component that backs up bytes that it makes up, and the repository that it is backed up to.
+
+use super::super::{BackupReport, BackupRequest, backup_cut};
+use crate::{
+    Context, Error, ErrorKind, Result,
+    catalog::{
+        Artifact, Depth, Entry, Holder, Manifest, Mode, Repository, layout, list,
+        tests::kit::{Kit, holder},
+    },
+    event::Finding,
+    id::BackupId,
+    pipeline::{ByteStream, Shape, Source},
+    retention::Policy,
+    run::{
+        prune::{PruneReport, PruneRequest, prune},
+        verify,
+    },
+    session::Session,
+    store::Key,
+    target::{BackupTarget, FailedArtifact, Outcome, Plan, PlannedArtifact},
+    testing::MemoryOptions,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use std::{collections::HashSet, time::Duration};
+use tokio::time::sleep;
+
+/// Several artifacts: none, one part, several parts that do not compress, several objects.
+pub(crate) const NAMES: [&str; 3] = ["empty", "small", "large"];
+/// Cut so that `large` takes several parts and two objects.
+pub(crate) const TINY: Shape = Shape {
+    frame: 10_000,
+    workers: 2,
+    part: 8_000,
+    in_flight: 2,
+    max_parts: 4,
+};
+const LARGE: usize = 60_000;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Fake {
+    pub(crate) name: &'static str,
+    /// Artifacts whose source fails half-way.
+    pub(crate) broken: Vec<&'static str>,
+    /// How long the source of each artifact is silent.
+    pub(crate) silent: Duration,
+}
+
+impl Default for Fake {
+    fn default() -> Self {
+        Self {
+            name: "postgres.dump",
+            broken: vec![],
+            silent: Duration::ZERO,
+        }
+    }
+}
+
+/// What the artifact of this name holds; nothing that compresses.
+pub(crate) fn data(name: &str) -> Vec<u8> {
+    let length = match name {
+        "empty" => 0,
+        "small" => 700,
+        _ => LARGE,
+    };
+    let mut state = name.len() as u64;
+    let next = |_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    (0..length).map(next).collect()
+}
+
+fn planned(name: &str) -> PlannedArtifact {
+    PlannedArtifact {
+        name: name.to_owned(),
+        path: format!("{{id}}/{name}.bin"),
+        content_type: "application/octet-stream".to_owned(),
+        compress: name != "large",
+    }
+}
+
+impl Fake {
+    fn source(&self, name: &str) -> Source {
+        let pieces: Vec<Result<Bytes>> = data(name)
+            .chunks(3_000)
+            .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+            .collect();
+        let (silent, broken) = (self.silent, self.broken.iter().any(|broken| *broken == name));
+        let quiet = stream::once(async move {
+            sleep(silent).await;
+            Ok(Bytes::new())
+        });
+        let end = stream::iter(broken.then(|| Err(Error::new(ErrorKind::SourceFailed, "the source went away"))));
+        let kept = if broken { pieces.len() / 2 } else { pieces.len() };
+        Source::vouched(quiet.chain(stream::iter(pieces.into_iter().take(kept))).chain(end))
+    }
+}
+
+#[async_trait]
+impl BackupTarget for Fake {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn component(&self) -> &str {
+        "fake"
+    }
+
+    async fn check(&self, _cx: &Context) -> Result<Vec<Finding>> {
+        Ok(vec![])
+    }
+
+    async fn plan(&self, _cx: &Context) -> Result<Plan> {
+        Ok(Plan {
+            lineage: "cluster-1".into(),
+            artifacts: NAMES.map(planned).into(),
+            jobs: 2,
+        })
+    }
+
+    /// As a component should: what fails is reported, the others go on.
+    async fn backup(&self, _cx: &Context, plan: &Plan, session: &Session) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        let work: Vec<_> = plan
+            .artifacts
+            .iter()
+            .map(|planned| async move { (planned, session.stream(planned, self.source(&planned.name)).await) })
+            .collect();
+        let mut done = stream::iter(work).buffered(plan.jobs);
+        while let Some((planned, result)) = done.next().await {
+            match result {
+                Ok(artifact) => outcome.artifacts.push(artifact),
+                Err(error) => outcome.failures.push(FailedArtifact {
+                    name: planned.name.clone(),
+                    error,
+                }),
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn verify(&self, _cx: &Context, artifact: &Artifact, content: ByteStream) -> Result<()> {
+        let pieces: Vec<Bytes> = content.try_collect().await?;
+        if pieces.concat() == data(&artifact.name) {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::Damaged, "other bytes than were backed up"))
+        }
+    }
+
+    async fn sweep(&self, _cx: &Context, _kept: &[Manifest]) -> Result<Vec<Key>> {
+        Ok(vec![])
+    }
+}
+
+/// A store with everything, and one without conditional put; both with somebody else's files.
+pub(crate) fn kits() -> [Kit; 2] {
+    let options = MemoryOptions {
+        part_min: 1,
+        ..MemoryOptions::default()
+    };
+    let without = MemoryOptions {
+        conditional: false,
+        whole_seconds: true,
+        ..options
+    };
+    [options, without].map(|options| {
+        let kit = Kit::new(options);
+        for key in FOREIGN {
+            kit.memory.plant(&Key::from(key), "not ours");
+        }
+        kit
+    })
+}
+
+pub(crate) const FOREIGN: [&str; 2] = ["20250101_000000/platform_money.pgdump", "readme.txt"];
+
+pub(crate) fn request() -> BackupRequest {
+    BackupRequest {
+        mode: Mode::Sealed,
+        memory: 0,
+        threads: 2,
+        level: 1,
+        lease_wait: Duration::from_secs(100),
+    }
+}
+
+pub(crate) async fn run(cx: &Context, target: &Fake) -> Result<BackupReport> {
+    backup_cut(cx, target, &request(), |_| TINY).await
+}
+
+/// The backups that `list` shows, oldest first.
+pub(crate) async fn listed(cx: &Context) -> Vec<Entry> {
+    let Some(repository) = Repository::open(cx).await.unwrap() else {
+        return vec![];
+    };
+    let entries = list::entries(cx, &repository).await.unwrap();
+    let mut entries: Vec<Entry> = entries.try_collect().await.unwrap();
+    entries.reverse();
+    entries
+}
+
+/// Everything that a listed backup claims is there and verifies, and it claims to be complete only if nothing is missing.
+pub(crate) async fn demand_whole(cx: &Context, entry: &Entry, what: &str) {
+    let manifest = &entry
+        .manifest
+        .as_ref()
+        .unwrap_or_else(|error| panic!("{what}: {error:?}"))
+        .value;
+    let damage = verify(cx, &Fake::default(), manifest, Depth::Content).await.unwrap();
+    assert!(damage.is_empty(), "{what}: {damage:?}");
+    let missing: HashSet<&str> = manifest.failures.iter().map(|failure| failure.name.as_str()).collect();
+    let stored: HashSet<&str> = manifest
+        .artifacts
+        .iter()
+        .map(|artifact| artifact.name.as_str())
+        .collect();
+    assert_eq!(manifest.complete, missing.is_empty(), "{what}");
+    assert_eq!(missing.len() + stored.len(), NAMES.len(), "{what}");
+}
+
+/// Prunes by the rule that nothing expires: what goes is what dead runs left.
+pub(crate) async fn pruned(kit: &Kit, target: &Fake) -> PruneReport {
+    let request = PruneRequest {
+        repository: Repository::open_or_create(&kit.cx, &holder()).await.unwrap(),
+        target: target.name.to_owned(),
+        policy: Policy::default(),
+        holder: Holder::of_this_process(),
+        patience: Duration::from_secs(100),
+    };
+    prune(&kit.cx, &request).await.unwrap()
+}
+
+/// A day later prune leaves what backups own, what is foreign, and nothing of dead runs.
+pub(crate) async fn demand_clean(kit: &Kit, target: &Fake, what: &str) {
+    kit.hours(25);
+    pruned(kit, target).await;
+    let mut known: HashSet<String> = FOREIGN.map(str::to_owned).into();
+    let mut ids: Vec<BackupId> = vec![];
+    for entry in listed(&kit.cx).await {
+        let manifest = entry.manifest.unwrap().value;
+        known.extend(manifest.owned_keys().map(|key| key.to_string()));
+        known.insert(layout::manifest(manifest.id).to_string());
+        known.insert(layout::marker(manifest.id, manifest.nonce).to_string());
+        ids.push(manifest.id);
+    }
+    for name in kit.names() {
+        assert!(known.remove(&name), "{what}: {name} is left over");
+    }
+    assert!(known.is_empty(), "{what}: {known:?} is lost");
+    assert_eq!(kit.memory.unfinished(), 0, "{what}");
+}

@@ -1,6 +1,8 @@
-//! Speed of each stage of the pipeline, beside the bare libraries as the limit.
+//! Speed of each stage of the pipeline and of the whole, beside the bare libraries as the limit.
 //!
 //! `cargo bench -p backup-benches --bench pipeline -- --quick`
+
+mod whole;
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
@@ -13,6 +15,7 @@ use backup_core::{
     keys::{KeyKind, Keyring, generate},
     seal::{CHUNK_LEN, Codec, Expected, Opener, SealSpec, Sealer},
 };
+use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::{hint::black_box, sync::Arc, thread};
 
@@ -174,5 +177,14 @@ fn decompression(group: &mut criterion::BenchmarkGroup<'_, criterion::measuremen
     });
 }
 
-criterion_group!(benches, bare_aes, digests, compression);
+fn whole_pipeline(c: &mut Criterion) {
+    let contents = [
+        ("rows", Bytes::from(rows(4 * FRAME)), true),
+        ("noise", Bytes::from(noise(4 * FRAME)), true),
+        ("noise, no zstd", Bytes::from(noise(4 * FRAME)), false),
+    ];
+    whole::whole(c, &ring(), &contents);
+}
+
+criterion_group!(benches, bare_aes, digests, compression, whole_pipeline);
 criterion_main!(benches);

@@ -265,8 +265,17 @@ async fn backups_written_with_public_keys_alone_are_unsigned_and_open_in_the_saf
 async fn what_the_store_encrypts_is_read_as_it_stands() {
     let (home, shelf) = (Home::new().0, Shelf::new());
     // A folder encrypts nothing: the bytes come from a store that says it does.
-    let memory = MemoryStore::new(Arc::new(SystemClock), MemoryOptions { encrypts: true, ..MemoryOptions::default() });
-    let cx = Context { store: Arc::new(memory.clone()), ..home.context(None) };
+    let memory = MemoryStore::new(
+        Arc::new(SystemClock),
+        MemoryOptions {
+            encrypts: true,
+            ..MemoryOptions::default()
+        },
+    );
+    let cx = Context {
+        store: Arc::new(memory.clone()),
+        ..home.context(None)
+    };
     let manifest = back_up(&cx, &shelf, Mode::SseKms).await;
     for key in memory.keys() {
         let path = home.folder().join(key.as_str().unwrap());

@@ -114,8 +114,11 @@ impl Shown {
             (0, Some(error)) => Err(error),
             (0, None) if self.lines.is_empty() => Err(Error::new(ErrorKind::NotFound, "there is no backup to verify")),
             (0, None) => Ok(()),
-            (damaged, _) => Err(Error::new(ErrorKind::Damaged, format!("{damaged} of {} backups are damaged", self.lines.len()))
-                .hint("`list` shows which backup was verified last; restore from that one, and back up again now")),
+            (damaged, _) => Err(Error::new(
+                ErrorKind::Damaged,
+                format!("{damaged} of {} backups are damaged", self.lines.len()),
+            )
+            .hint("`list` shows which backup was verified last; restore from that one, and back up again now")),
         }
     }
 }

@@ -41,7 +41,6 @@ async fn a_dump_says_what_is_in_it() {
     database(server, "said", CONTENT);
     for compression in [Compression::None, Compression::Nine] {
         let bytes = dump(server, "said", compression).await;
-        let tools = tools().await;
         let Walked::Complete(contents) = verify_with_pg_restore(&locations(), pieces(&bytes)).await.unwrap() else {
             panic!("a known layout");
         };
@@ -64,7 +63,6 @@ async fn pg_restore_finds_a_dump_that_is_cut_or_fails() {
     let server = Postgres::shared();
     database(server, "cut", CONTENT);
     let bytes = dump(server, "cut", Compression::None).await;
-    let tools = tools().await;
     for length in [bytes.len() - 1, bytes.len() / 2, 100, 0] {
         let error = verify_with_pg_restore(&locations(), pieces(&bytes.slice(..length)))
             .await

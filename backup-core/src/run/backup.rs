@@ -246,5 +246,5 @@ fn accounted_for(plan: &Plan, mut outcome: Outcome) -> Result<Outcome> {
     }
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
 mod tests;

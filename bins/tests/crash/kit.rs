@@ -1,5 +1,6 @@
 //! Programs, servers and stores for these tests.
 
+use backup_core::clock::{Clock, SystemClock};
 use backup_tests::{FaultProxy, Minio, Postgres, load_big_table};
 use std::{
     fs,
@@ -162,7 +163,7 @@ impl Place {
     pub(crate) fn age(&self) {
         walk(&self.store(), &mut |path| {
             let file = fs::File::options().write(true).open(path).unwrap();
-            file.set_modified(SystemTime::now() - Duration::from_secs(25 * 3600))
+            file.set_modified(SystemTime::from(SystemClock.now()) - Duration::from_secs(25 * 3600))
                 .unwrap();
         });
     }

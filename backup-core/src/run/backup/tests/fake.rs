@@ -90,7 +90,7 @@ impl Fake {
             .chunks(3_000)
             .map(|piece| Ok(Bytes::copy_from_slice(piece)))
             .collect();
-        let (silent, broken) = (self.silent, self.broken.iter().any(|broken| *broken == name));
+        let (silent, broken) = (self.silent, self.broken.contains(&name));
         let quiet = stream::once(async move {
             sleep(silent).await;
             Ok(Bytes::new())

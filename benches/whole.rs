@@ -1,8 +1,9 @@
 //! The way of an artifact into a store and home again, at 1 to N threads.
 
 use backup_core::{
+    catalog::Artifact,
     clock::{SystemClock, SystemEntropy},
-    frames::DEFAULT_LEVEL,
+    frames::{DEFAULT_LEVEL, FrameEncoder},
     id::Id16,
     keys::Keyring,
     pipeline::{ContentSource, ObjectName, Packing, Recorded, Recorder, Sealing, Shape, Source, content},
@@ -26,7 +27,7 @@ fn recorder(ring: &Arc<Keyring>, threads: usize) -> Recorder {
         repository: Id16([1; 16]),
         component: "bench".into(),
         tool: "bench".into(),
-        level: DEFAULT_LEVEL,
+        encoder: Arc::new(FrameEncoder::new(DEFAULT_LEVEL).expect("an encoder")),
         entropy: entropy.clone(),
     };
     Recorder {
@@ -71,7 +72,14 @@ async fn record(recorder: &Recorder, name: &ObjectName, plain: &Bytes) -> Record
 
 async fn read(source: ContentSource, recorded: &Recorded) -> usize {
     let sum = |sum, bytes: Bytes| async move { Ok(sum + bytes.len()) };
-    let read = content(source, recorded.objects.clone()).try_fold(0, sum).await;
+    let artifact = Artifact {
+        name: "bench".into(),
+        content_type: "application/octet-stream".into(),
+        plain_length: recorded.plain_length,
+        objects: recorded.objects.clone(),
+        details: serde_json::Map::new(),
+    };
+    let read = content(source, artifact).try_fold(0, sum).await;
     read.expect("the content")
 }
 

@@ -122,7 +122,7 @@ pub(crate) fn manifest(cx: &Context, repository: &Repository, claim: &Claim, siz
         etag: None,
         version: None,
         length: 4,
-        payload_offset: 0,
+        payload_offset: 1,
         sha256: [0; 32],
         owned: true,
     };

@@ -205,6 +205,15 @@ pub(crate) async fn listed(cx: &Context) -> Vec<Entry> {
     entries
 }
 
+/// What is in the store beside the condemned markers of runs that were given up.
+pub(crate) fn but_condemned(kit: &Kit) -> Vec<String> {
+    let condemned = |name: &String| {
+        let body = kit.memory.peek(&Key::from(name.as_str())).unwrap();
+        name.starts_with("_pbe/started/") && String::from_utf8_lossy(&body).contains("\"condemned\"")
+    };
+    kit.names().into_iter().filter(|name| !condemned(name)).collect()
+}
+
 /// The damage that a verification found, which looked everywhere.
 pub(crate) fn damage_of(found: Verification) -> Vec<Damage> {
     assert!(found.interrupted.is_none(), "{:?}", found.interrupted);

@@ -69,7 +69,11 @@ async fn pg_restore_finds_a_dump_that_is_cut_or_fails() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Damaged, "{length}: {error:?}");
     }
-    assert!(verify_with_pg_restore(&locations(), failing(&bytes)).await.is_err());
+    assert!(
+        verify_with_pg_restore(&locations(), Box::pin(failing(&bytes)))
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]

@@ -133,7 +133,8 @@ async fn a_verification_that_is_cancelled_ends() {
     let bytes = dump(server, "verified_half", Compression::None).await;
     let cx = context();
     cx.cancel.cancel();
-    let verified = target(server).verify(&cx, &artifact("verified_half"), endless(&bytes));
+    let (target, artifact) = (target(server), artifact("verified_half"));
+    let verified = target.verify(&cx, &artifact, endless(&bytes));
     let error = tokio::time::timeout(Duration::from_secs(60), verified)
         .await
         .expect("it ends")

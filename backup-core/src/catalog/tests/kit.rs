@@ -127,7 +127,8 @@ pub(crate) fn manifest(cx: &Context, repository: &Repository, claim: &Claim, siz
         owned: true,
     };
     let artifact = |key: &Key| Artifact {
-        name: "a".into(),
+        // The same in every backup: `a.pbe` and `b.pbe`.
+        name: key.to_string().rsplit('/').next().unwrap_or_default().to_owned(),
         content_type: "text/plain".into(),
         plain_length: size,
         objects: vec![object(key)],

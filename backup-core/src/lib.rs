@@ -84,10 +84,10 @@
 //! };
 //! let notes = Notes("to be or not to be");
 //! let manifest = backup(&cx, &notes, &request).await?.manifest;
-//! assert!(verify(&cx, &notes, &manifest, Depth::Content).await?.is_empty());
+//! assert!(verify(&cx, &notes, &manifest, Depth::Content).await.is_good());
 //!
-//! let objects = manifest.artifacts[0].objects.clone();
-//! let pieces: Vec<Bytes> = content(content_source(&cx, &notes, &manifest), objects).try_collect().await?;
+//! let artifact = manifest.artifacts[0].clone();
+//! let pieces: Vec<Bytes> = content(content_source(&cx, &notes, &manifest), artifact).try_collect().await?;
 //! assert_eq!(pieces.concat(), b"to be or not to be");
 //! # Ok(())
 //! # }

@@ -54,8 +54,8 @@
 //!     for failed in &report.failures {
 //!         eprintln!("{} is missing: {}", failed.name, failed.error.chain());
 //!     }
-//!     let damage = verify(&cx, &target, &report.manifest, Depth::Content).await?;
-//!     assert!(damage.is_empty(), "{damage:?}");
+//!     let found = verify(&cx, &target, &report.manifest, Depth::Content).await;
+//!     assert!(found.is_good(), "{found:?}");
 //!     Ok(())
 //! }
 //! # drop(nightly(String::new(), ""));

@@ -1,1 +1,1 @@
-//! Benchmarks of the workspace; see `docs/PERFORMANCE.md`.
+//! Benchmarks of the workspace: `make bench`.

@@ -138,6 +138,26 @@ fn limits_of_the_encoder_are_errors() {
 }
 
 #[test]
+fn rows_full_of_digits_take_no_more_room_than_with_parameters_of_zstd_itself() {
+    let mixed = |i: u64| i.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let row = |i| {
+        format!(
+            "{i}\t{:016x}\tDE{:020}\t{}\n",
+            mixed(i),
+            mixed(i + 7) >> 16,
+            mixed(i + 9) >> 50
+        )
+    };
+    let rows: Vec<u8> = (0..40_000).flat_map(|i| row(i).into_bytes()).collect();
+    let plain = &rows[..rows.len().min(MAX_FRAME_LEN)];
+    let mut tuned = Vec::new();
+    let encoder = FrameEncoder::new(DEFAULT_LEVEL).unwrap();
+    encoder.compress_frame(plain, &mut tuned).unwrap();
+    let own = zstd::bulk::compress(plain, DEFAULT_LEVEL).unwrap();
+    assert!(tuned.len() < own.len(), "{} against {}", tuned.len(), own.len());
+}
+
+#[test]
 fn one_encoder_serves_many_threads_and_gives_equal_bytes() {
     let encoder = FrameEncoder::new(DEFAULT_LEVEL).unwrap();
     let plain = text(500_000);

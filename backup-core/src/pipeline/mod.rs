@@ -16,6 +16,7 @@ mod read_back;
 mod record;
 mod shape;
 mod source;
+mod spool;
 
 #[cfg(test)]
 mod tests;
@@ -25,3 +26,4 @@ pub use read_back::read_back;
 pub use record::{ObjectName, Packing, Progress, Recorded, Recorder, Sealing};
 pub use shape::Shape;
 pub use source::{ByteStream, Source};
+pub use spool::{Spool, SpoolRoom};

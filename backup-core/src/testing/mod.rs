@@ -3,6 +3,7 @@
 mod clock;
 pub mod conformance;
 mod faulty;
+pub mod fuzz;
 mod lenient;
 mod memory;
 

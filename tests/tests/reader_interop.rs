@@ -8,16 +8,20 @@ use backup_core::{
     clock::{SystemClock, SystemEntropy},
     event::{Finding, Quiet},
     frames::FrameEncoder,
+    id::BackupId,
     keys::{Keyring, fresh_key_file, recovery_pair},
     pipeline::{ByteStream, ContentSource, ObjectName, Packing, Recorder, Sealing, Shape, Source, content},
     run::{BackupRequest, Damage, backup, verify},
     session::Session,
-    store::{Features, Key, StoreConfig, connect},
+    store::{Features, Key, ObjectMeta, StoreConfig, connect},
     target::{BackupTarget, Outcome, Plan, PlannedArtifact},
     testing::{MemoryOptions, MemoryStore},
 };
 use bytes::Bytes;
-use futures::{TryStreamExt, stream};
+use futures::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use std::{
     collections::BTreeMap,
     os::unix::fs::PermissionsExt,
@@ -116,8 +120,8 @@ impl BackupTarget for Shelf {
         content.try_for_each(|_| async { Ok(()) }).await
     }
 
-    async fn sweep(&self, _cx: &Context, _kept: &[Manifest]) -> Result<Vec<Key>> {
-        Ok(Vec::new())
+    fn sweep<'a>(&'a self, _cx: &'a Context, _kept: &'a [BackupId]) -> BoxStream<'a, Result<ObjectMeta>> {
+        stream::empty().boxed()
     }
 }
 

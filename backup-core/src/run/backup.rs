@@ -247,4 +247,4 @@ fn accounted_for(plan: &Plan, mut outcome: Outcome) -> Result<Outcome> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

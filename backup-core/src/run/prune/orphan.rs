@@ -57,6 +57,12 @@ impl Markers {
         self.read.iter().flat_map(|(_, marker)| marker.planned()).collect()
     }
 
+    /// Whether there are some, all can be read, and all are of `target`.
+    pub(super) fn all_of(&self, target: &str) -> bool {
+        let ours = self.read.iter().all(|(_, marker)| marker.target == target);
+        ours && !self.read.is_empty() && self.unreadable.is_empty()
+    }
+
     /// Whether none can be read.
     pub(super) fn is_empty(&self) -> bool {
         self.read.is_empty()

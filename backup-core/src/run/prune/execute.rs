@@ -10,7 +10,7 @@ use crate::{
     },
     event::{Event, Finding, Severity},
     id::{BackupId, Nonce},
-    retention::Decision,
+    retention::{Decision, Reason},
     store::Key,
     target::BackupTarget,
 };
@@ -111,7 +111,11 @@ fn finish(failed: Failed) -> Result<()> {
 }
 
 async fn remove_backup(cx: &Context, request: Request<'_>, decision: Decision, report: &mut PruneReport) -> Result<()> {
-    if let Some(removed) = expire(cx, request, decision.id).await? {
+    let removed = match decision.reason {
+        Reason::Spoiled => remove_spoiled(cx, request, decision.id).await?,
+        _ => expire(cx, request, decision.id).await?,
+    };
+    if let Some(removed) = removed {
         cx.events.emit(Event::Step(format!(
             "deleted backup {}: {}",
             decision.id, decision.reason
@@ -174,6 +178,22 @@ async fn expire(cx: &Context, (target, request): Request<'_>, id: BackupId) -> R
     owned.extend(manifest.owned_keys());
     remove::delete(cx, &[layout::manifest(id)]).await?;
     remove::run(cx, id, &owned, &markers.keys()).await.map(Some)
+}
+
+/// Deletes what is left of a backup whose manifest is damaged; `None` if it is no longer what was planned.
+async fn remove_spoiled(cx: &Context, (target, request): Request<'_>, id: BackupId) -> Result<Option<Removed>> {
+    let Some(Entry {
+        manifest: Err(error), ..
+    }) = list::entry(cx, &request.repository, id).await?
+    else {
+        return Ok(None);
+    };
+    let markers = orphan::read(cx, id).await?;
+    if error.kind() != ErrorKind::Damaged || !markers.all_of(target.name()) {
+        return Ok(None);
+    }
+    remove::delete(cx, &[layout::manifest(id)]).await?;
+    remove::run(cx, id, &markers.owned(), &markers.keys()).await.map(Some)
 }
 
 fn still_ours<'a>(cx: &Context, target: &dyn BackupTarget, entry: &'a Entry) -> Option<&'a Manifest> {

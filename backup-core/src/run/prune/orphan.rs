@@ -128,7 +128,7 @@ async fn read_one(cx: &Context, key: &Key) -> Result<Option<StartedMarker>> {
 }
 
 /// Dead is an id of which every claim was given up a while ago or is older than a day, and none of whose targets anybody is at work on.
-async fn judge(cx: &Context, markers: &Markers, now: Timestamp, lease: Option<&Key>) -> Result<Verdict> {
+pub(super) async fn judge(cx: &Context, markers: &Markers, now: Timestamp, lease: Option<&Key>) -> Result<Verdict> {
     for (meta, marker) in &markers.read {
         let age = now.duration_since(meta.modified);
         let who = format!("process {} on {}", marker.pid, marker.host.escape_debug());

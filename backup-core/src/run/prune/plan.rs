@@ -2,11 +2,11 @@
 
 use super::{
     PruneRequest,
-    orphan::{self, Orphan},
+    orphan::{self, Orphan, Verdict},
     unneeded,
 };
 use crate::{
-    Context, Result,
+    Context, ErrorKind, Result,
     catalog::{Entry, Manifest, list, remove::Removed},
     id::BackupId,
     retention::{self, Candidate, Decision},
@@ -54,7 +54,10 @@ pub async fn plan_prune(
     let mut entries = std::pin::pin!(list::entries(cx, &request.repository).await?);
     while let Some(entry) = entries.try_next().await? {
         if entry.target().is_none_or(|named| named == target.name()) {
-            candidates.push(candidate(cx, &entry));
+            candidates.push(Candidate {
+                spoiled: spoiled(cx, target, &entry, now, lease).await?,
+                ..candidate(cx, &entry)
+            });
         }
     }
     // Of two clocks that disagree, the slower one expires less.
@@ -73,6 +76,24 @@ pub async fn plan_prune(
     Ok(plan)
 }
 
+/// Whether the manifest is damaged, and the run of `target` that wrote it proved and dead.
+async fn spoiled(
+    cx: &Context,
+    target: &dyn BackupTarget,
+    entry: &Entry,
+    now: Timestamp,
+    lease: Option<&Key>,
+) -> Result<bool> {
+    match &entry.manifest {
+        // One that a newer version wrote is refused, not damaged.
+        Err(error) if error.kind() == ErrorKind::Damaged => {
+            let markers = orphan::read(cx, entry.id).await?;
+            Ok(markers.all_of(target.name()) && orphan::judge(cx, &markers, now, lease).await? == Verdict::Remove)
+        }
+        _ => Ok(false),
+    }
+}
+
 /// The bytes of content under each name.
 fn artifacts(manifest: &Manifest) -> BTreeMap<String, u64> {
     let mut artifacts = BTreeMap::new();
@@ -88,6 +109,7 @@ fn candidate(cx: &Context, entry: &Entry) -> Candidate {
     Candidate {
         id: entry.id,
         lineage: manifest.map(|manifest| manifest.lineage.clone()),
+        spoiled: false,
         authentic: entry.is_authentic(cx),
         complete: manifest.is_some_and(|manifest| manifest.complete),
         artifacts: manifest.map(artifacts).unwrap_or_default(),

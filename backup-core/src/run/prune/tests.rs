@@ -441,6 +441,63 @@ async fn what_a_target_sweeps_stays_if_the_author_of_its_marker_is_not_proved() 
     assert!(kit.memory.peek(&left).is_some());
 }
 
+/// A backup whose manifest is not one any more, and a newer one.
+async fn spoiled(kit: &Kit, manifest: impl Into<bytes::Bytes>) -> BackupId {
+    let old = backup(&kit.cx).await.unwrap();
+    kit.memory.plant(&layout::manifest(old), manifest);
+    kit.memory.plant(&Key::from(format!("{old}/notes.txt")), "old");
+    backup(&kit.cx).await.unwrap();
+    old
+}
+
+fn about(kit: &Kit, id: BackupId) -> usize {
+    kit.names().iter().filter(|name| name.contains(&id.to_string())).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_with_a_damaged_manifest_goes_by_the_same_rules_with_what_its_run_claimed() {
+    for kit in Kit::both() {
+        let old = spoiled(&kit, "withdrawn\n").await;
+        assert!(
+            pruned(&kit.cx).await.unwrap().expired.is_empty(),
+            "its run may be at work"
+        );
+        kit.hours(25);
+        let request = request(&kit.cx).await;
+        let plan = plan_prune(&kit.cx, &Fake::default(), &request, kit.cx.clock.now(), None).await;
+        assert_eq!(plan.unwrap().backups[1].reason, Reason::Spoiled);
+        assert_eq!(about(&kit, old), 5);
+        assert_eq!(pruned(&kit.cx).await.unwrap().expired, [old]);
+        assert_eq!(about(&kit, old), 1, "{:?}", kit.names());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_manifest_of_nobody_or_of_another_target_or_of_a_newer_version_stays() {
+    let [nobody, another] = Kit::both();
+    let old = spoiled(&nobody, "{}").await;
+    nobody.memory.remove(&marker_of(&nobody, old));
+    let base = spoiled(&another, "{}").await;
+    let mut marker = started::read(&another.cx, &marker_of(&another, base))
+        .await
+        .unwrap()
+        .unwrap()
+        .value;
+    marker.target = "postgres.base".into();
+    started::write(&another.cx, &marker).await.unwrap();
+    let [newer, _] = Kit::both();
+    let json = r#"{"format":2}"#;
+    let digest = crate::hex::encode(&crate::keys::sha256(&[json.as_bytes()]));
+    spoiled(&newer, format!("{json}\npbe1-manifest sha256={digest}\n")).await;
+    for kit in [nobody, another, newer] {
+        kit.hours(25);
+        let before = kit.names();
+        let report = pruned(&kit.cx).await.unwrap();
+        assert_eq!(report.plan.backups[1].reason, Reason::Unreadable);
+        assert_eq!(kit.names(), before);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_fast_clock_here_expires_nothing_that_is_young_by_the_stores() {
     let [kit, _] = Kit::both();

@@ -7,7 +7,7 @@ use backup_core::{
     catalog::{Artifact, Depth, Manifest, Mode},
     clock::{SystemClock, SystemEntropy},
     event::{Finding, Quiet},
-    frames::FrameEncoder,
+    frames::{DEFAULT_LEVEL, FrameEncoder},
     id::BackupId,
     keys::{Keyring, fresh_key_file, recovery_pair},
     pipeline::{ByteStream, ContentSource, ObjectName, Packing, Recorder, Sealing, Shape, Source, content},
@@ -381,7 +381,7 @@ async fn an_artifact_of_several_objects_is_put_together() {
         store: cx.store.clone(),
         shape: Shape {
             max_parts: 1,
-            ..Shape::within(32 << 20, 1, 2)
+            ..Shape::within(32 << 20, 1, 2, DEFAULT_LEVEL)
         },
         packing: Packing::Sealed(Sealing {
             keyring: ring.clone(),

@@ -193,7 +193,8 @@ pub(crate) const FOREIGN: [&str; 2] = ["20250101_000000/platform_money.pgdump", 
 pub(crate) fn request() -> BackupRequest {
     BackupRequest {
         mode: Mode::Sealed,
-        memory: 0,
+        // Enough for both jobs; what a run really takes is cut by `TINY`.
+        memory: 64 << 20,
         threads: 2,
         level: 1,
         lease_wait: Duration::from_secs(100),

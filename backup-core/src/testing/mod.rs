@@ -10,7 +10,7 @@ mod memory;
 pub use clock::{ManualClock, SeededEntropy};
 pub use conformance::{Expectations, store_suite};
 pub use faulty::{Fault, FaultyStore};
-pub use lenient::{NoConditionalPut, ShuffledListing};
+pub use lenient::{Leniency, LenientStore, UploadListing};
 pub use memory::{MemoryOptions, MemoryStore};
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
 mod history;
-mod whole_key_uploads;
 
 use super::*;
 use crate::{
@@ -12,10 +11,9 @@ use crate::{
     retention::Reason,
     run::backup::tests::fake::Fake,
     store::Key,
-    testing::{FaultyStore, MemoryOptions},
+    testing::{FaultyStore, Leniency, LenientStore, MemoryOptions, UploadListing},
 };
 use std::sync::Arc;
-use whole_key_uploads::WholeKeyUploads;
 
 const LAST_1: Policy = Policy {
     keep_days: None,
@@ -288,15 +286,20 @@ async fn old_probes_and_evidence_about_nothing_are_swept() {
     }
 }
 
+fn lenient(kit: &Kit, uploads: UploadListing) -> LenientStore<crate::testing::MemoryStore> {
+    let leniency = Leniency {
+        uploads,
+        ..Leniency::default()
+    };
+    LenientStore::new(Arc::new(kit.memory.clone()), leniency)
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_the_right_to_list_uploads_data_is_deleted_all_the_same() {
     let [kit, _] = Kit::both();
     let old = backup(&kit.cx).await.unwrap();
     backup(&kit.cx).await.unwrap();
-    let cx = kit.on(Arc::new(WholeKeyUploads {
-        inner: kit.memory.clone(),
-        forbidden: true,
-    }));
+    let cx = kit.on(Arc::new(lenient(&kit, UploadListing::Forbidden)));
     let report = prune(&cx, &Fake::default(), &request(&kit.cx).await).await.unwrap();
     assert_eq!((report.expired, report.removed.objects), (vec![old], 2));
     assert!(kit.log.text().contains("unfinished uploads"));
@@ -314,10 +317,7 @@ async fn unfinished_roll_overs_are_found_where_only_whole_keys_are_answered() {
         drop(kit.cx.store.upload(&key).await.unwrap());
     }
     kit.hours(25);
-    let cx = kit.on(Arc::new(WholeKeyUploads {
-        inner: kit.memory.clone(),
-        forbidden: false,
-    }));
+    let cx = kit.on(Arc::new(lenient(&kit, UploadListing::WholeKeys)));
     let report = prune(&cx, &Fake::default(), &request(&kit.cx).await).await.unwrap();
     assert_eq!((report.removed.objects, report.removed.uploads), (4, 2));
     assert_eq!(kit.memory.unfinished(), 0);

@@ -32,7 +32,7 @@ fn recorder(ring: &Arc<Keyring>, threads: usize) -> Recorder {
     };
     Recorder {
         store: connect(&StoreConfig::new("memory:"), entropy).expect("a store"),
-        shape: Shape::within(BUDGET, 1, threads),
+        shape: Shape::within(BUDGET, 1, threads, DEFAULT_LEVEL),
         packing: Packing::Sealed(sealing),
         clock: Arc::new(SystemClock),
         cancel: CancellationToken::new(),

@@ -10,18 +10,19 @@
 //! use async_trait::async_trait;
 //! use backup_core::{
 //!     Context, Result,
-//!     catalog::{Artifact, Depth, Manifest, Mode},
+//!     catalog::{Artifact, Depth, Mode},
 //!     clock::{SystemClock, SystemEntropy},
 //!     event::{Finding, Quiet},
+//!     id::BackupId,
 //!     keys::{Keyring, fresh_key_file},
 //!     pipeline::{ByteStream, Source, content},
 //!     run::{BackupRequest, backup, content_source, verify},
 //!     session::Session,
-//!     store::{Features, Key, StoreConfig, connect},
+//!     store::{Features, ObjectMeta, StoreConfig, connect},
 //!     target::{BackupTarget, Outcome, Plan, PlannedArtifact},
 //! };
 //! use bytes::Bytes;
-//! use futures::{TryStreamExt, stream};
+//! use futures::{StreamExt, TryStreamExt, stream::{self, BoxStream}};
 //! use std::{sync::Arc, time::Duration};
 //!
 //! #[derive(Debug)]
@@ -59,7 +60,9 @@
 //!         content.try_for_each(|_| async { Ok(()) }).await
 //!     }
 //!
-//!     async fn sweep(&self, _cx: &Context, _kept: &[Manifest]) -> Result<Vec<Key>> { Ok(Vec::new()) }
+//!     fn sweep<'a>(&'a self, _cx: &'a Context, _kept: &'a [BackupId]) -> BoxStream<'a, Result<ObjectMeta>> {
+//!         stream::empty().boxed()
+//!     }
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]

@@ -1,15 +1,11 @@
 //! What a component knows: how to back its server up, and what its artifacts mean.
 
 use crate::{
-    Error, Result,
-    catalog::{Artifact, Manifest},
-    context::Context,
-    event::Finding,
-    id::BackupId,
-    pipeline::ByteStream,
-    session::Session,
+    Error, Result, catalog::Artifact, context::Context, event::Finding, id::BackupId, pipeline::ByteStream,
+    session::Session, store::ObjectMeta,
 };
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use std::fmt;
 
 /// One artifact that a run is going to write.
@@ -101,6 +97,7 @@ pub trait BackupTarget: fmt::Debug + Send + Sync {
     /// Beyond digests and seals: is `content` what an artifact of this component has to be? Reads it to its end.
     async fn verify(&self, cx: &Context, artifact: &Artifact, content: ByteStream) -> Result<()>;
 
-    /// Keys of this target outside any manifest that no backup in `kept` needs.
-    async fn sweep(&self, cx: &Context, kept: &[Manifest]) -> Result<Vec<crate::store::Key>>;
+    /// Objects of this target outside any manifest that no backup in `kept` needs, in memory that does not grow with them. Deletes nothing:
+    /// [`prune`](crate::run::prune::prune) does, and only what a started run of this target claimed under the id of a backup that stays.
+    fn sweep<'a>(&'a self, cx: &'a Context, kept: &'a [BackupId]) -> BoxStream<'a, Result<ObjectMeta>>;
 }

@@ -7,17 +7,21 @@ use backup_core::{
     catalog::{Artifact, Depth, Manifest, Mode},
     clock::{SystemClock, SystemEntropy},
     event::{Finding, Quiet},
-    frames::FrameEncoder,
+    frames::{DEFAULT_LEVEL, FrameEncoder},
+    id::BackupId,
     keys::{Keyring, fresh_key_file, recovery_pair},
     pipeline::{ByteStream, ContentSource, ObjectName, Packing, Recorder, Sealing, Shape, Source, content},
     run::{BackupRequest, Damage, backup, verify},
     session::Session,
-    store::{Features, Key, StoreConfig, connect},
+    store::{Features, Key, ObjectMeta, StoreConfig, connect},
     target::{BackupTarget, Outcome, Plan, PlannedArtifact},
     testing::{MemoryOptions, MemoryStore},
 };
 use bytes::Bytes;
-use futures::{TryStreamExt, stream};
+use futures::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use std::{
     collections::BTreeMap,
     os::unix::fs::PermissionsExt,
@@ -116,8 +120,8 @@ impl BackupTarget for Shelf {
         content.try_for_each(|_| async { Ok(()) }).await
     }
 
-    async fn sweep(&self, _cx: &Context, _kept: &[Manifest]) -> Result<Vec<Key>> {
-        Ok(Vec::new())
+    fn sweep<'a>(&'a self, _cx: &'a Context, _kept: &'a [BackupId]) -> BoxStream<'a, Result<ObjectMeta>> {
+        stream::empty().boxed()
     }
 }
 
@@ -377,7 +381,7 @@ async fn an_artifact_of_several_objects_is_put_together() {
         store: cx.store.clone(),
         shape: Shape {
             max_parts: 1,
-            ..Shape::within(32 << 20, 1, 2)
+            ..Shape::within(32 << 20, 1, 2, DEFAULT_LEVEL)
         },
         packing: Packing::Sealed(Sealing {
             keyring: ring.clone(),

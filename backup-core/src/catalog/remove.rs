@@ -41,7 +41,7 @@ pub struct Removed {
 pub async fn run(cx: &Context, id: BackupId, owned: &OwnedKeys, markers: &[Key]) -> Result<Removed> {
     let removed = strays(cx, id, owned, HashSet::new()).await?;
     let mut ignored = Removed::default();
-    delete_all(cx, objects(cx, &layout::evidence(id)), &mut ignored).await?;
+    all(cx, objects(cx, &layout::evidence(id)), &mut ignored).await?;
     let manifest = layout::manifest(id);
     if cx.store.head(&manifest).await?.is_some() {
         delete(cx, &[manifest]).await?;
@@ -61,7 +61,7 @@ pub async fn strays(cx: &Context, id: BackupId, owned: &OwnedKeys, kept: HashSet
         .try_filter(move |meta| ready(ours(&meta.key) && !kept.contains(&meta.key)))
         .inspect_ok(|meta| rolled.note(&meta.key))
         .boxed();
-    delete_all(cx, data, &mut removed).await?;
+    all(cx, data, &mut removed).await?;
     let asked = owned
         .planned()
         .filter(|key| ours(key))
@@ -115,7 +115,11 @@ pub(crate) fn objects(cx: &Context, prefix: &Key) -> Objects<'static> {
     listing.try_filter_map(move |entry| ready(Ok(object(entry)))).boxed()
 }
 
-async fn delete_all(cx: &Context, objects: Objects<'_>, removed: &mut Removed) -> Result<()> {
+/// Deletes `objects` and adds them to `removed`. Memory is a thousand of them.
+///
+/// # Errors
+/// Those of `objects` and of the store.
+pub(crate) async fn all(cx: &Context, objects: Objects<'_>, removed: &mut Removed) -> Result<()> {
     let mut batches = objects.try_chunks(BATCH);
     while let Some(batch) = batches.try_next().await.map_err(|error| error.1)? {
         let keys: Vec<Key> = batch.iter().map(|meta| meta.key.clone()).collect();

@@ -20,8 +20,9 @@ pub(crate) const LEASE: &str = "repository";
 /// Longer than a dead first writer's lease lives.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// What stands in `repository.json`.
 #[derive(Debug, Serialize, Deserialize)]
-struct RepositoryDocument {
+pub(crate) struct RepositoryDocument {
     format: Format,
     id: RepositoryId,
     created: Timestamp,

@@ -19,7 +19,7 @@ const TUNED: [CParameter; 3] = [
     CParameter::ChainLog(14),
     CParameter::MinMatch(6),
 ];
-const LEVELS: std::ops::RangeInclusive<i32> = 1..=19;
+pub(super) const LEVELS: std::ops::RangeInclusive<i32> = 1..=19;
 /// Shorter content is compressed without looking at a sample first.
 const SAMPLED_FROM: usize = 256 * 1024;
 const SAMPLES: usize = 4;
@@ -27,8 +27,8 @@ const SAMPLE_LEN: usize = 16 * 1024;
 
 /// Compresses frames.
 ///
-/// Called from many threads at once; each call borrows a context, so there are as many contexts as calls ever ran at once (about 4 MiB each at level
-/// 3), and none is made anew after that. Equal content gives equal bytes.
+/// Called from many threads at once; each call borrows a context, so there are as many contexts as calls ever ran at once
+/// ([`context_len`](super::context_len) each), and none is made anew after that. Equal content gives equal bytes.
 pub struct FrameEncoder {
     level: i32,
     contexts: Mutex<Vec<Context>>,
@@ -125,6 +125,13 @@ impl Context {
         })
     }
 
+    /// Bytes that it holds, as zstd counts its own.
+    #[cfg(test)]
+    fn len(&mut self) -> usize {
+        let zstd = self.frame.context_mut().sizeof() + self.sample.context_mut().sizeof();
+        zstd + self.taken.capacity() + self.squeezed.capacity()
+    }
+
     /// Whether four samples, spread over the content, shrink by a 32nd at least.
     fn is_worth_it(&mut self, plain: &[u8]) -> Result<bool> {
         if plain.len() < SAMPLED_FROM {
@@ -157,4 +164,36 @@ impl Context {
 
 fn failed(error: std::io::Error) -> Error {
     Error::new(ErrorKind::Internal, "zstd failed to compress").because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frames::context_len;
+
+    /// Compressible, and nowhere twice the same for long.
+    fn content(length: usize) -> Vec<u8> {
+        (0..length).map(|i| (i.wrapping_mul(i) >> 3) as u8).collect()
+    }
+
+    #[test]
+    fn no_context_holds_more_than_its_level_says() {
+        for frame in [1 << 20, 2 << 20, MAX_FRAME_LEN] {
+            let content = content(frame);
+            for level in LEVELS {
+                let (encoder, mut out) = (FrameEncoder::new(level).unwrap(), Vec::new());
+                for length in [frame, 300 << 10, 100 << 10, 10 << 10, 1] {
+                    out.clear();
+                    encoder.compress_frame(&content[..length], &mut out).unwrap();
+                    let mut context = encoder.borrow().unwrap();
+                    let (held, said) = (context.len(), context_len(level, frame));
+                    encoder.give_back(context);
+                    assert!(
+                        held <= said,
+                        "level {level}, {length} of {frame} bytes: {held} of {said}"
+                    );
+                }
+            }
+        }
+    }
 }

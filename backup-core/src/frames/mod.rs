@@ -6,6 +6,7 @@
 mod decoder;
 mod encoder;
 mod head;
+mod memory;
 mod reader;
 mod seek_table;
 mod stored;
@@ -13,6 +14,7 @@ mod tail;
 
 pub use decoder::FrameDecoder;
 pub use encoder::{DEFAULT_LEVEL, FrameEncoder};
+pub use memory::context_len;
 pub use reader::FrameReader;
 pub use seek_table::{FOOTER_LEN, Frame, SeekTable};
 

@@ -19,6 +19,8 @@ pub struct Candidate {
     pub id: BackupId,
     /// What its content descends from; `None` if its manifest cannot be read.
     pub lineage: Option<String>,
+    /// Its manifest is damaged, and the started markers of its run prove whose it was and what it may own.
+    pub spoiled: bool,
     /// Whether its author is proved.
     pub authentic: bool,
     /// Whether everything that was asked for is in it.
@@ -58,13 +60,15 @@ pub enum Reason {
     ParentOf(BackupId),
     /// Goes: no rule keeps it.
     Expired,
+    /// Goes: its manifest is damaged, and no rule would keep it if it were good.
+    Spoiled,
 }
 
 impl Reason {
     /// Whether the backup stays.
     #[must_use]
     pub fn keeps(self) -> bool {
-        self != Self::Expired
+        !matches!(self, Self::Expired | Self::Spoiled)
     }
 }
 
@@ -82,6 +86,7 @@ impl fmt::Display for Reason {
             Self::ContentFell => "no newer ones hold half as much",
             Self::ParentOf(child) => return write!(f, "{child} builds on it"),
             Self::Expired => "no --keep rule keeps it",
+            Self::Spoiled => "its manifest is damaged, and no --keep rule would keep it",
         })
     }
 }
@@ -100,6 +105,9 @@ pub struct Decision {
 /// Partial and damaged backups, and those that failed their verification, never count as good. A bad one goes by age alone, and only once there
 /// is a newer good one of its lineage. Lineages do not count for each other, and a backup counts only for those whose artifacts it holds all:
 /// three dumps of one database expire no dump of all of them. Nothing goes unless each of its artifacts is in a newer good one that stays.
+///
+/// A spoiled one goes once it would go as a good one of any lineage there is that held all that the others hold; without a lineage it stays. Nothing
+/// proves of it that it was verified, so it is never the last verified one.
 #[must_use]
 pub fn plan(candidates: &[Candidate], now: Timestamp, policy: &Policy) -> Vec<Decision> {
     let mut lineages: BTreeMap<&str, Vec<&Candidate>> = BTreeMap::new();
@@ -111,9 +119,15 @@ pub fn plan(candidates: &[Candidate], now: Timestamp, policy: &Policy) -> Vec<De
             (None, None) => drop(reasons.insert(candidate.id, Reason::Unreadable)),
         }
     }
-    for mut lineage in lineages.into_values() {
+    for lineage in lineages.values_mut() {
         lineage.sort_by_key(|backup| Reverse(backup.id));
-        decide(&lineage, now, policy, &mut reasons);
+        decide(lineage, now, policy, &mut reasons);
+    }
+    for spoiled in candidates.iter().filter(|candidate| candidate.spoiled) {
+        let unread = reasons.get(&spoiled.id) == Some(&Reason::Unreadable);
+        if unread && !lineages.is_empty() && lineages.values().all(|lineage| outlived(spoiled, lineage, now, policy)) {
+            reasons.insert(spoiled.id, Reason::Spoiled);
+        }
     }
     keep_parents(candidates, &mut reasons);
     let mut decisions: Vec<_> = reasons
@@ -172,6 +186,25 @@ fn decide(lineage: &[&Candidate], now: Timestamp, policy: &Policy, reasons: &mut
         }
         reasons.insert(candidate.id, reason);
     }
+}
+
+/// Whether `spoiled` would go as a good backup of `lineage` that holds every artifact there is in it, at its greatest length.
+fn outlived(spoiled: &Candidate, lineage: &[&Candidate], now: Timestamp, policy: &Policy) -> bool {
+    let mut artifacts: BTreeMap<String, u64> = BTreeMap::new();
+    for (name, length) in lineage.iter().flat_map(|candidate| &candidate.artifacts) {
+        let most = artifacts.entry(name.clone()).or_default();
+        *most = (*most).max(*length);
+    }
+    let as_good = Candidate {
+        complete: true,
+        artifacts,
+        ..spoiled.clone()
+    };
+    let mut lineage = [lineage, &[&as_good]].concat();
+    lineage.sort_by_key(|backup| Reverse(backup.id));
+    let mut reasons = HashMap::new();
+    decide(&lineage, now, policy, &mut reasons);
+    reasons.get(&spoiled.id) == Some(&Reason::Expired)
 }
 
 fn names(candidate: &Candidate) -> Vec<&String> {
@@ -269,7 +302,7 @@ fn keep_parents(candidates: &[Candidate], reasons: &mut HashMap<BackupId, Reason
     let mut open: Vec<&Candidate> = candidates.iter().filter(|c| stays(&c.id)).collect();
     while let Some(child) = open.pop() {
         for parent in &child.parents {
-            if reasons.get(parent) == Some(&Reason::Expired) {
+            if reasons.get(parent).is_some_and(|reason| !reason.keeps()) {
                 reasons.insert(*parent, Reason::ParentOf(child.id));
                 open.extend(by_id.get(parent));
             }

@@ -20,6 +20,7 @@ fn good(hours: i64) -> Candidate {
     Candidate {
         id: BackupId::at(now() - SignedDuration::from_hours(hours)),
         lineage: Some("a".into()),
+        spoiled: false,
         authentic: true,
         complete: true,
         artifacts: holding(&[("db", 100)]),
@@ -204,6 +205,78 @@ fn unreadable_and_unproved_ones_stay_and_do_not_count() {
     assert_eq!(reason(&all, &LAST_1, &all[1]), Reason::NotAuthentic);
 }
 
+/// What is left of a backup whose manifest is damaged.
+fn spoil(candidate: &mut Candidate) {
+    *candidate = Candidate {
+        lineage: None,
+        spoiled: true,
+        authentic: false,
+        complete: false,
+        artifacts: BTreeMap::new(),
+        parents: vec![],
+        verified: false,
+        failed: false,
+        ..candidate.clone()
+    };
+}
+
+#[test]
+fn a_spoiled_one_goes_when_it_would_go_as_a_good_one_and_not_before() {
+    let mut all = daily(6);
+    spoil(&mut all[3]);
+    let last = |count| Policy {
+        keep_last: Some(count),
+        ..LAST_1
+    };
+    assert_eq!(reason(&all, &last(3), &all[3]), Reason::Spoiled);
+    assert_eq!(kept(&all, &last(3)), [0, 1, 2].map(|day| all[day].id));
+    assert_eq!(reason(&all, &last(4), &all[3]), Reason::Unreadable);
+    let young = Policy {
+        keep_days: Some(3),
+        ..LAST_1
+    };
+    assert_eq!(reason(&all, &young, &all[3]), Reason::Unreadable);
+    assert_eq!(reason(&all, &Policy::default(), &all[3]), Reason::Unreadable);
+    all[3].spoiled = false;
+    assert_eq!(
+        reason(&all, &LAST_1, &all[3]),
+        Reason::Unreadable,
+        "nobody knows whose it was"
+    );
+}
+
+#[test]
+fn a_spoiled_one_stays_while_any_lineage_has_nothing_newer_and_good() {
+    let mut all = daily(6);
+    spoil(&mut all[0]);
+    assert_eq!(reason(&all, &LAST_1, &all[0]), Reason::Unreadable);
+    let mut all = daily(6);
+    spoil(&mut all[3]);
+    all[5].lineage = Some("b".into());
+    assert_eq!(reason(&all, &LAST_1, &all[3]), Reason::Unreadable);
+    let mut all = daily(2);
+    all.iter_mut().for_each(spoil);
+    assert_eq!(kept(&all, &LAST_1).len(), 2, "without any good one, every one stays");
+}
+
+#[test]
+fn a_spoiled_one_that_may_have_held_what_no_newer_one_holds_stays() {
+    let mut all = daily(4);
+    spoil(&mut all[2]);
+    all[3].artifacts = holding(&[("db", 100), ("other", 100)]);
+    assert_eq!(reason(&all, &LAST_1, &all[2]), Reason::Unreadable);
+    all[0].artifacts = all[3].artifacts.clone();
+    assert_eq!(kept(&all, &LAST_1), [all[0].id]);
+}
+
+#[test]
+fn a_spoiled_one_that_others_build_on_stays() {
+    let mut all = daily(4);
+    spoil(&mut all[3]);
+    all[0].parents = vec![all[3].id];
+    assert_eq!(reason(&all, &LAST_1, &all[3]), Reason::ParentOf(all[0].id));
+}
+
 fn any_candidate() -> impl Strategy<Value = Candidate> {
     let flags = (
         any::<bool>(),
@@ -212,15 +285,21 @@ fn any_candidate() -> impl Strategy<Value = Candidate> {
         proptest::bool::weighted(0.9),
     );
     let artifacts = proptest::collection::btree_map("[abc]", 0u64..200, 1..4);
-    (-10i64..2000, artifacts, flags, 0..3u8).prop_map(
-        |(hours, artifacts, (verified, failed, complete, authentic), lineage)| Candidate {
-            artifacts,
-            verified,
-            failed: failed && verified,
-            complete,
-            authentic,
-            lineage: (lineage > 0).then(|| lineage.to_string()),
-            ..good(hours)
+    (-10i64..2000, artifacts, flags, 0..4u8).prop_map(
+        |(hours, artifacts, (verified, failed, complete, authentic), lineage)| {
+            let mut candidate = Candidate {
+                artifacts,
+                verified,
+                failed: failed && verified,
+                complete,
+                authentic,
+                lineage: (lineage > 0).then(|| lineage.to_string()),
+                ..good(hours)
+            };
+            if lineage == 3 {
+                spoil(&mut candidate);
+            }
+            candidate
         },
     )
 }
@@ -248,7 +327,7 @@ proptest! {
         all.sort_by_key(|candidate| candidate.id);
         all.dedup_by_key(|candidate| candidate.id);
         for (child, parent) in links {
-            if child > parent && child < all.len() {
+            if child > parent && child < all.len() && !all[child].spoiled {
                 let parent = all[parent].id;
                 all[child].parents.push(parent);
             }
@@ -282,8 +361,33 @@ proptest! {
         for child in all.iter().filter(|c| kept.contains(&c.id)) {
             prop_assert!(child.parents.iter().all(|parent| kept.contains(parent)));
         }
-        for sure in all.iter().filter(|c| c.lineage.is_none() || !c.authentic) {
+        for sure in all.iter().filter(|c| !c.spoiled && (c.lineage.is_none() || !c.authentic)) {
             prop_assert!(kept.contains(&sure.id));
+        }
+    }
+
+    #[test]
+    fn spoiled_ones_count_for_nothing_and_go_only_when_newer_good_ones_satisfy_the_policy(
+        mut all in proptest::collection::vec(any_candidate(), 0..40),
+        policy in any_policy(),
+    ) {
+        all.sort_by_key(|candidate| candidate.id);
+        all.dedup_by_key(|candidate| candidate.id);
+        let readable: Vec<_> = all.iter().filter(|c| !c.spoiled).cloned().collect();
+        let (kept, without) = (kept(&all, &policy), kept(&readable, &policy));
+        let spoiled = |id: &&BackupId| all.iter().any(|c| c.spoiled && c.id == **id);
+        let others: Vec<_> = kept.iter().filter(|id| !spoiled(id)).copied().collect();
+        prop_assert_eq!(others, without);
+        for gone in all.iter().filter(|c| c.spoiled && !kept.contains(&c.id)) {
+            let age = now().duration_since(gone.id.timestamp());
+            prop_assert!(policy.keep_days.is_none_or(|days| age > SignedDuration::from_hours(24 * i64::from(days))));
+            for lineage in ["1", "2"] {
+                let counts = |c: &&Candidate| c.lineage.as_deref() == Some(lineage) && c.authentic && c.id.timestamp() <= now();
+                let newer = readable.iter().filter(counts).filter(|c| c.id > gone.id && c.complete && !c.failed);
+                let newer = newer.filter(|c| kept.contains(&c.id)).count() as u64;
+                let empty = !readable.iter().any(|c| counts(&c));
+                prop_assert!(empty || newer >= u64::from(policy.keep_last.unwrap_or(0).max(1)));
+            }
         }
     }
 
@@ -294,7 +398,8 @@ proptest! {
         last in 0u32..5,
     ) {
         // Of equal content: what a rule keeps may be what lets a larger, older one go.
-        all.iter_mut().for_each(|candidate| candidate.artifacts = holding(&[("db", 100)]));
+        let readable = all.iter_mut().filter(|candidate| !candidate.spoiled);
+        readable.for_each(|candidate| candidate.artifacts = holding(&[("db", 100)]));
         all.sort_by_key(|candidate| candidate.id);
         all.dedup_by_key(|candidate| candidate.id);
         let more = Policy { keep_last: Some(policy.keep_last.unwrap_or(0).max(last)), ..policy };

@@ -20,7 +20,8 @@ use std::{sync::Arc, time::Duration};
 pub struct BackupRequest {
     /// Who encrypts.
     pub mode: Mode,
-    /// Memory for buffers, in bytes, for all artifacts together.
+    /// Memory for buffers and compression, in bytes, for all artifacts together. Fewer are written at once if it is not enough for the planned jobs;
+    /// less than [`Shape::min_budget`] is taken as that.
     pub memory: usize,
     /// Threads that compress.
     pub threads: usize,
@@ -47,7 +48,7 @@ pub struct BackupReport {
 /// # Errors
 /// Fails with nothing to show if the plan, the lease or the store fails, if no artifact could be stored, or if the run is cancelled.
 pub async fn backup(cx: &Context, target: &dyn BackupTarget, request: &BackupRequest) -> Result<BackupReport> {
-    let cut = |plan: &Plan| Shape::within(request.memory, plan.jobs, request.threads);
+    let cut = |plan: &Plan| Shape::within(request.memory, plan.jobs, request.threads, request.level);
     backup_cut(cx, target, request, cut).await
 }
 
@@ -61,7 +62,8 @@ where
         verb: "backup",
         target: target.name().to_owned(),
     });
-    let plan = target.plan(cx).await?;
+    let mut plan = target.plan(cx).await?;
+    plan.jobs = Shape::affordable(request.memory, plan.jobs, request.level);
     let cx = &cx.probed().await?;
     let holder = Holder::of_this_process();
     let repository = Repository::open_or_create(cx, &holder).await?;
@@ -247,4 +249,4 @@ fn accounted_for(plan: &Plan, mut outcome: Outcome) -> Result<Outcome> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

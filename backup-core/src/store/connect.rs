@@ -14,7 +14,7 @@ use crate::{
 use object_store::{
     ClientOptions, ObjectStore, RetryConfig, list::PaginatedListStore, memory::InMemory, multipart::MultipartStore,
 };
-use std::{fmt, path::Path, sync::Arc, time::Duration};
+use std::{fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -171,14 +171,14 @@ pub(super) fn in_memory() -> Adapter {
 /// Untested: no emulator runs in this project's tests.
 fn open_gcs(config: &StoreConfig, location: Location) -> Result<Adapter> {
     use object_store::gcp::GoogleCloudStorageBuilder;
-    let mut builder = GoogleCloudStorageBuilder::new()
+    let builder = GoogleCloudStorageBuilder::new()
         .with_bucket_name(&location.bucket)
         .with_retry(no_retry())
         .with_http_connector(WatchingConnector { idle: IDLE })
         .with_client_options(client_options());
-    for (name, value) in config.options.iter().filter(|(name, _)| !name.starts_with("aws_")) {
-        builder = builder.with_config(name.parse().map_err(|error| wrong_option(name, error))?, value);
-    }
+    let builder = with_options(builder, not_of_aws(config), |builder, name, value| {
+        builder.with_config(name, value)
+    })?;
     let store = builder.build().map_err(|error| wrong_store(&location, error))?;
     Ok(paged(Arc::new(store), location))
 }
@@ -186,14 +186,14 @@ fn open_gcs(config: &StoreConfig, location: Location) -> Result<Adapter> {
 /// Untested: no emulator runs in this project's tests.
 fn open_azure(config: &StoreConfig, location: Location) -> Result<Adapter> {
     use object_store::azure::MicrosoftAzureBuilder;
-    let mut builder = MicrosoftAzureBuilder::new()
+    let builder = MicrosoftAzureBuilder::new()
         .with_container_name(&location.bucket)
         .with_retry(no_retry())
         .with_http_connector(WatchingConnector { idle: IDLE })
         .with_client_options(client_options());
-    for (name, value) in config.options.iter().filter(|(name, _)| !name.starts_with("aws_")) {
-        builder = builder.with_config(name.parse().map_err(|error| wrong_option(name, error))?, value);
-    }
+    let builder = with_options(builder, not_of_aws(config), |builder, name, value| {
+        builder.with_config(name, value)
+    })?;
     let store = builder.build().map_err(|error| wrong_store(&location, error))?;
     Ok(paged(Arc::new(store), location))
 }
@@ -224,7 +224,30 @@ pub(super) fn client_options() -> ClientOptions {
         .with_timeout_disabled()
 }
 
-pub(super) fn wrong_option(name: &str, error: object_store::Error) -> Error {
+fn not_of_aws(config: &StoreConfig) -> impl Iterator<Item = (&str, &str)> {
+    let options = config
+        .options
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    options.filter(|(name, _)| !name.starts_with("aws_"))
+}
+
+/// Hands each option to a builder of `object_store` by `set`. The builders have no trait in common.
+pub(super) fn with_options<'a, B, K>(
+    builder: B,
+    mut options: impl Iterator<Item = (&'a str, &'a str)>,
+    set: impl Fn(B, K, &'a str) -> B,
+) -> Result<B>
+where
+    K: FromStr<Err = object_store::Error>,
+{
+    options.try_fold(builder, |builder, (name, value)| {
+        let key = name.parse().map_err(|error| wrong_option(name, error))?;
+        Ok(set(builder, key, value))
+    })
+}
+
+fn wrong_option(name: &str, error: object_store::Error) -> Error {
     Error::new(
         ErrorKind::Config,
         format!("the store has no option '{}'", name.escape_debug()),

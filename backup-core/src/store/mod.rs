@@ -10,6 +10,8 @@ mod probe;
 mod retrying;
 mod s3;
 
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use adapter::read_s3_answer;
 pub use aws_options::from_environment;
 pub use connect::{StoreConfig, connect};
 pub use error::{Retry, StoreError, StoreErrorKind};

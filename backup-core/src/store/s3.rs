@@ -4,7 +4,7 @@ use super::{
     ListOrder, Location, ServerEncryption, StoreConfig,
     adapter::{Adapter, Backend, BucketAddress, IDLE, Listing, S3Requests, WatchingConnector},
     aws_options::CA_BUNDLE,
-    connect::{client_options, no_retry, wrong_option, wrong_store},
+    connect::{client_options, no_retry, with_options, wrong_store},
 };
 use crate::{Error, ErrorKind, Result};
 use object_store::{
@@ -58,21 +58,22 @@ pub(super) fn open(config: &StoreConfig, mut location: Location) -> Result<Adapt
 }
 
 fn builder(config: &StoreConfig, location: &Location, region: &str, options: ClientOptions) -> Result<AmazonS3Builder> {
-    let mut builder = AmazonS3Builder::new()
+    let builder = AmazonS3Builder::new()
         .with_bucket_name(&location.bucket)
         .with_region(region)
         .with_retry(no_retry())
         .with_conditional_put(S3ConditionalPut::ETagMatch)
         .with_http_connector(WatchingConnector { idle: IDLE });
-    for (name, value) in config.options.iter().filter(|(name, _)| name != CA_BUNDLE) {
-        let key: AmazonS3ConfigKey = name.parse().map_err(|error| wrong_option(name, error))?;
-        builder = builder.with_config(key, value);
-    }
-    for (name, value) in encryption(config.encryption.as_ref()) {
-        let key: AmazonS3ConfigKey = name.parse().map_err(|error| wrong_option(name, error))?;
-        builder = builder.with_config(key, value);
-    }
-    Ok(builder.with_client_options(options))
+    let asked = encryption(config.encryption.as_ref());
+    let given = config
+        .options
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    let all = given
+        .filter(|(name, _)| *name != CA_BUNDLE)
+        .chain(asked.iter().map(|(name, value)| (*name, value.as_str())));
+    let set = |builder: AmazonS3Builder, name: AmazonS3ConfigKey, value| builder.with_config(name, value);
+    Ok(with_options(builder, all, set)?.with_client_options(options))
 }
 
 fn encryption(asked: Option<&ServerEncryption>) -> Vec<(&'static str, String)> {

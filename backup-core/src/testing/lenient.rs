@@ -1,118 +1,127 @@
-//! Stores that keep fewer promises than others, as real ones do.
+//! A store that keeps fewer promises than the one within, as real ones do.
 
 use crate::store::{
-    Download, ETag, Key, ListDepth, ListEntry, ListOrder, Location, ObjectMeta, PutMode, PutReceipt, Store,
-    StoreResult, UnfinishedUpload, Upload,
+    Download, ETag, Key, ListDepth, ListEntry, ListOrder, Location, ObjectMeta, PutMode, PutReceipt, Store, StoreError,
+    StoreErrorKind, StoreResult, UnfinishedUpload, Upload,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{
-    StreamExt,
+    StreamExt, TryStreamExt,
+    future::ready,
     stream::{self, BoxStream},
 };
 use std::{ops::Range, sync::Arc};
 
-/// Answers every conditional put with success and overwrites, as SeaweedFS 3.39 does.
+/// What a [`LenientStore`] does not promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Leniency {
+    /// Answers every conditional put with success and overwrites, as SeaweedFS 3.39 does.
+    pub ignores_conditions: bool,
+    /// Lists in an order of its own: anything that relies on one is found out. Holds whole listings in memory.
+    pub shuffles: bool,
+    /// Of which keys it lists unfinished uploads.
+    pub uploads: UploadListing,
+}
+
+/// Of which keys a store lists unfinished uploads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UploadListing {
+    /// Of those under a prefix.
+    #[default]
+    ByPrefix,
+    /// Of one whole key, as MinIO does.
+    WholeKeys,
+    /// Of none: it is forbidden.
+    Forbidden,
+}
+
+/// The store within, less what its [`Leniency`] takes away.
 #[derive(Debug)]
-pub struct NoConditionalPut<S: ?Sized>(pub Arc<S>);
+pub struct LenientStore<S: ?Sized> {
+    inner: Arc<S>,
+    leniency: Leniency,
+}
 
-#[async_trait]
-#[deny(clippy::missing_trait_methods)]
-impl<S: Store + ?Sized> Store for NoConditionalPut<S> {
-    fn location(&self) -> &Location {
-        self.0.location()
+impl<S: ?Sized> LenientStore<S> {
+    /// Takes `leniency` away from `inner`.
+    #[must_use]
+    pub fn new(inner: Arc<S>, leniency: Leniency) -> Self {
+        Self { inner, leniency }
     }
 
-    fn order(&self) -> ListOrder {
-        self.0.order()
-    }
-
-    async fn put(&self, key: &Key, body: Bytes, _mode: PutMode) -> StoreResult<PutReceipt> {
-        self.0.put(key, body, PutMode::Overwrite).await
-    }
-
-    async fn upload(&self, key: &Key) -> StoreResult<Box<dyn Upload>> {
-        self.0.upload(key).await
-    }
-
-    async fn get(&self, key: &Key, range: Option<Range<u64>>, pin: Option<&ETag>) -> StoreResult<Option<Download>> {
-        self.0.get(key, range, pin).await
-    }
-
-    async fn head(&self, key: &Key) -> StoreResult<Option<ObjectMeta>> {
-        self.0.head(key).await
-    }
-
-    fn list(&self, prefix: &Key, depth: ListDepth) -> BoxStream<'static, StoreResult<ListEntry>> {
-        self.0.list(prefix, depth)
-    }
-
-    fn uploads(&self, prefix: &Key) -> BoxStream<'static, StoreResult<UnfinishedUpload>> {
-        self.0.uploads(prefix)
-    }
-
-    async fn abort_upload(&self, upload: &UnfinishedUpload) -> StoreResult<()> {
-        self.0.abort_upload(upload).await
-    }
-
-    async fn delete(&self, keys: &[Key]) -> Vec<StoreResult<()>> {
-        self.0.delete(keys).await
-    }
-
-    async fn copy(&self, from: &Key, to: &Key) -> StoreResult<Option<PutReceipt>> {
-        self.0.copy(from, to).await
+    fn ordered<T: Send + 'static>(&self, entries: BoxStream<'static, T>) -> BoxStream<'static, T> {
+        if self.leniency.shuffles {
+            shuffled(entries)
+        } else {
+            entries
+        }
     }
 }
 
-/// Lists in an order of its own: anything that relies on one is found out. Holds whole listings in memory.
-#[derive(Debug)]
-pub struct ShuffledListing<S: ?Sized>(pub Arc<S>);
-
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl<S: Store + ?Sized> Store for ShuffledListing<S> {
+impl<S: Store + ?Sized> Store for LenientStore<S> {
     fn location(&self) -> &Location {
-        self.0.location()
+        self.inner.location()
     }
 
     fn order(&self) -> ListOrder {
-        ListOrder::None
+        if self.leniency.shuffles {
+            ListOrder::None
+        } else {
+            self.inner.order()
+        }
     }
 
     async fn put(&self, key: &Key, body: Bytes, mode: PutMode) -> StoreResult<PutReceipt> {
-        self.0.put(key, body, mode).await
+        let mode = if self.leniency.ignores_conditions {
+            PutMode::Overwrite
+        } else {
+            mode
+        };
+        self.inner.put(key, body, mode).await
     }
 
     async fn upload(&self, key: &Key) -> StoreResult<Box<dyn Upload>> {
-        self.0.upload(key).await
+        self.inner.upload(key).await
     }
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>, pin: Option<&ETag>) -> StoreResult<Option<Download>> {
-        self.0.get(key, range, pin).await
+        self.inner.get(key, range, pin).await
     }
 
     async fn head(&self, key: &Key) -> StoreResult<Option<ObjectMeta>> {
-        self.0.head(key).await
+        self.inner.head(key).await
     }
 
     fn list(&self, prefix: &Key, depth: ListDepth) -> BoxStream<'static, StoreResult<ListEntry>> {
-        shuffled(self.0.list(prefix, depth))
+        self.ordered(self.inner.list(prefix, depth))
     }
 
     fn uploads(&self, prefix: &Key) -> BoxStream<'static, StoreResult<UnfinishedUpload>> {
-        shuffled(self.0.uploads(prefix))
+        let uploads = self.ordered(self.inner.uploads(prefix));
+        let whole = prefix.clone();
+        match self.leniency.uploads {
+            UploadListing::ByPrefix => uploads,
+            UploadListing::WholeKeys => uploads.try_filter(move |upload| ready(upload.key == whole)).boxed(),
+            UploadListing::Forbidden => {
+                let error = StoreError::new(StoreErrorKind::Forbidden, "list uploads", prefix);
+                stream::once(ready(Err(error))).boxed()
+            }
+        }
     }
 
     async fn abort_upload(&self, upload: &UnfinishedUpload) -> StoreResult<()> {
-        self.0.abort_upload(upload).await
+        self.inner.abort_upload(upload).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Vec<StoreResult<()>> {
-        self.0.delete(keys).await
+        self.inner.delete(keys).await
     }
 
     async fn copy(&self, from: &Key, to: &Key) -> StoreResult<Option<PutReceipt>> {
-        self.0.copy(from, to).await
+        self.inner.copy(from, to).await
     }
 }
 

@@ -3,13 +3,14 @@
 mod clock;
 pub mod conformance;
 mod faulty;
+pub mod fuzz;
 mod lenient;
 mod memory;
 
 pub use clock::{ManualClock, SeededEntropy};
 pub use conformance::{Expectations, store_suite};
 pub use faulty::{Fault, FaultyStore};
-pub use lenient::{NoConditionalPut, ShuffledListing};
+pub use lenient::{Leniency, LenientStore, UploadListing};
 pub use memory::{MemoryOptions, MemoryStore};
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-use super::{Expectations, Fault, FaultyStore, NoConditionalPut, ShuffledListing, store_suite};
+use super::{Expectations, Fault, FaultyStore, Leniency, LenientStore, store_suite};
 use crate::{
     clock::SystemEntropy,
     store::{Features, Key, ListDepth, PutMode, Store, StoreConfig, StoreErrorKind, connect, probe},
@@ -40,7 +40,11 @@ async fn a_local_folder_keeps_every_promise_of_a_store() {
 
 #[tokio::test]
 async fn a_shuffled_listing_and_a_store_that_does_not_fail_keep_the_promises() {
-    store_suite(Arc::new(ShuffledListing(open("memory:"))), &all()).await;
+    let shuffled = Leniency {
+        shuffles: true,
+        ..Leniency::default()
+    };
+    store_suite(Arc::new(LenientStore::new(open("memory:"), shuffled)), &all()).await;
     store_suite(Arc::new(FaultyStore::new(open("memory:"))), &all()).await;
 }
 
@@ -48,9 +52,13 @@ async fn a_shuffled_listing_and_a_store_that_does_not_fail_keep_the_promises() {
 async fn the_probe_finds_what_a_store_does_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let memory = open("memory:");
+    let unconditional = Leniency {
+        ignores_conditions: true,
+        ..Leniency::default()
+    };
     let stores: [(Arc<dyn Store>, bool, bool); 3] = [
         (memory.clone(), true, true),
-        (Arc::new(NoConditionalPut(memory)), false, false),
+        (Arc::new(LenientStore::new(memory, unconditional)), false, false),
         (open(&format!("file://{}", folder.path().display())), true, false),
     ];
     for (store, conditional_create, conditional_match) in stores {

@@ -9,6 +9,8 @@ mod budget;
 mod checked;
 mod contents;
 mod field;
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzz;
 mod header;
 mod toc;
 mod walk;

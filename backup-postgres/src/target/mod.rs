@@ -11,13 +11,18 @@ use crate::{ServerSettings, ToolLocations, restore::unless_cancelled};
 use async_trait::async_trait;
 use backup_core::{
     Result,
-    catalog::{Artifact, Manifest},
+    catalog::Artifact,
     context::Context,
     event::{Finding, Severity},
+    id::BackupId,
     pipeline::ByteStream,
     session::Session,
-    store::Key,
+    store::ObjectMeta,
     target::{BackupTarget, Outcome, Plan},
+};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
 };
 
 pub use backup::{ArtifactDetails, RunDetails};
@@ -80,8 +85,8 @@ impl BackupTarget for PgDump {
     }
 
     /// Every key of a dump stands in its manifest.
-    async fn sweep(&self, _cx: &Context, _kept: &[Manifest]) -> Result<Vec<Key>> {
-        Ok(Vec::new())
+    fn sweep<'a>(&'a self, _cx: &'a Context, _kept: &'a [BackupId]) -> BoxStream<'a, Result<ObjectMeta>> {
+        stream::empty().boxed()
     }
 }
 

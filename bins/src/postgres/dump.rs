@@ -21,7 +21,7 @@ pub(super) async fn dump(context: &Context) -> Result<()> {
     let report = backup(&cx, &target, &repository::backup_request(context)).await?;
     let mut findings = report.findings.clone();
     if report.manifest.complete {
-        findings.extend(prune::after_backup(context, &cx).await);
+        findings.extend(prune::after_backup(context, &cx, &target).await);
     }
     finish(context, &cx, &report, findings)
 }

@@ -1,6 +1,6 @@
 //! `prune`: delete what the keep rules do not keep, and what dead runs left.
 
-use super::PROGRAM;
+use super::{PROGRAM, target::target};
 use crate::{
     config::common::Keep,
     context::Context,
@@ -14,30 +14,31 @@ use backup_core::{
     event::{Finding, Severity},
     retention::Policy,
     run::prune::{PrunePlan, PruneReport, PruneRequest, Verdict, plan_prune, prune as execute},
+    target::BackupTarget,
 };
-use backup_postgres::PgDump;
 use serde::Serialize;
 
 /// Plans, and unless it is a dry run, deletes.
 pub(super) async fn prune(context: &Context) -> Result<()> {
+    let target = target(context)?;
     if context.config.dry_run {
         let cx = repository::for_reading(context, PROGRAM)?;
         let request = request(context, repository::existing(&cx).await?);
-        let plan = plan_prune(&cx, &request, cx.clock.now(), None).await?;
+        let plan = plan_prune(&cx, &target, &request, cx.clock.now(), None).await?;
         return context.output.report(&Shown::new(&plan, None));
     }
     let cx = repository::for_reading(context, PROGRAM)?;
     let repository = repository::existing(&cx).await?;
     let cx = cx.probed().await?;
-    let report = execute(&cx, &request(context, repository)).await?;
+    let report = execute(&cx, &target, &request(context, repository)).await?;
     context.output.report(&Shown::new(&report.plan, Some(&report)))
 }
 
 /// What a finished backup lets go. Whatever goes wrong is a finding: the backup is good.
-pub(super) async fn after_backup(context: &Context, cx: &core::Context) -> Vec<Finding> {
+pub(super) async fn after_backup(context: &Context, cx: &core::Context, target: &dyn BackupTarget) -> Vec<Finding> {
     let pruned = async {
         let repository = repository::existing(cx).await?;
-        execute(&cx.probed().await?, &request(context, repository)).await
+        execute(&cx.probed().await?, target, &request(context, repository)).await
     };
     match pruned.await {
         Ok(_) => Vec::new(),
@@ -53,7 +54,6 @@ pub(super) async fn after_backup(context: &Context, cx: &core::Context) -> Vec<F
 fn request(context: &Context, repository: Repository) -> PruneRequest {
     PruneRequest {
         repository,
-        target: PgDump::NAME.to_owned(),
         policy: policy(context.config.keep),
         holder: Holder::of_this_process(),
         patience: context.config.lease_wait,
@@ -75,6 +75,8 @@ struct Shown {
     executed: bool,
     backups: Vec<Line>,
     orphans: Vec<Line>,
+    /// Objects that no backup needs any more.
+    unneeded: u64,
 }
 
 #[derive(Serialize)]
@@ -107,6 +109,7 @@ impl Shown {
             executed: executed.is_some(),
             backups: backups.collect(),
             orphans: orphans.collect(),
+            unneeded: plan.unneeded.objects,
         }
     }
 }
@@ -114,13 +117,16 @@ impl Shown {
 impl Report for Shown {
     fn text(&self) -> String {
         let mut table = Table::new([("BACKUP", Align::Left), ("", Align::Left), ("WHY", Align::Left)]);
+        let gone = if self.executed { "deleted" } else { "would go" };
         for line in self.backups.iter().chain(&self.orphans) {
-            let what = match (line.stays, self.executed) {
-                (true, _) => "stays",
-                (false, true) => "deleted",
-                (false, false) => "would go",
-            };
-            table.row([line.id.as_str(), what, &line.why]);
+            table.row([line.id.as_str(), if line.stays { "stays" } else { gone }, &line.why]);
+        }
+        if self.unneeded > 0 {
+            table.row([
+                "",
+                gone,
+                &format!("{} objects that no backup needs any more", self.unneeded),
+            ]);
         }
         table.to_string()
     }

@@ -62,7 +62,7 @@ impl LeaseBody {
     }
 
     /// `None` if this is not a lease entry.
-    pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let json = bytes.strip_suffix(b"\n")?;
         // Not a failure of reading: whatever else stands there counts as held until it expires.
         serde_json::from_slice(json).ok()

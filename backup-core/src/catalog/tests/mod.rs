@@ -1,6 +1,7 @@
 mod claiming;
 mod committing;
 mod documents;
+mod golden;
 pub(crate) mod kit;
 mod leasing;
 mod listing;

@@ -1,6 +1,6 @@
 //! Carrying a plan out.
 
-use super::{Orphan, PrunePlan, PruneRequest, Verdict, orphan, plan::plan_prune, sweep::sweep};
+use super::{Orphan, PrunePlan, PruneRequest, Verdict, orphan, plan::plan_prune, sweep::sweep, unneeded};
 use crate::{
     Context, Error, ErrorKind, Result,
     catalog::{
@@ -10,8 +10,9 @@ use crate::{
     },
     event::{Event, Finding, Severity},
     id::{BackupId, Nonce},
-    retention::Decision,
+    retention::{Decision, Reason},
     store::Key,
+    target::BackupTarget,
 };
 use jiff::Timestamp;
 
@@ -28,24 +29,29 @@ pub struct PruneReport {
     pub removed: Removed,
 }
 
-/// Prunes under the lease of the target: manifests first, their data after, the started markers last.
+/// Prunes the backups of `target` under its lease: manifests first, their data after, the started markers last.
 ///
 /// What cannot be pruned does not keep the rest from being pruned. Idempotent; dropped or failed half-way, the next prune goes on. Memory as [`plan_prune`], and one manifest.
 ///
 /// # Errors
 /// [`ErrorKind::Locked`] if someone else is at work on the target; [`ErrorKind::Cancelled`]; those of the store. A failure that concerns
 /// one id alone ends the prune only after the others, and names it.
-pub async fn prune(cx: &Context, request: &PruneRequest) -> Result<PruneReport> {
-    let lease = Lease::acquire(cx, &request.target, &request.holder, "prune", request.patience).await?;
-    let done = under_lease(cx, request, &lease).await;
+pub async fn prune(cx: &Context, target: &dyn BackupTarget, request: &PruneRequest) -> Result<PruneReport> {
+    let lease = Lease::acquire(cx, target.name(), &request.holder, "prune", request.patience).await?;
+    let done = under_lease(cx, target, request, &lease).await;
     let released = lease.release().await;
     let report = done?;
     released.map(|()| report)
 }
 
-async fn under_lease(cx: &Context, request: &PruneRequest, lease: &Lease) -> Result<PruneReport> {
+async fn under_lease(
+    cx: &Context,
+    target: &dyn BackupTarget,
+    request: &PruneRequest,
+    lease: &Lease,
+) -> Result<PruneReport> {
     let (now, entry) = (lease.store_now().await, lease.key().await);
-    let plan = plan_prune(cx, request, now, Some(&entry)).await?;
+    let plan = plan_prune(cx, target, request, now, Some(&entry)).await?;
     let mut report = PruneReport {
         plan: plan.clone(),
         expired: Vec::new(),
@@ -55,7 +61,7 @@ async fn under_lease(cx: &Context, request: &PruneRequest, lease: &Lease) -> Res
     let mut failed = Vec::new();
     for decision in plan.backups.iter().filter(|decision| !decision.reason.keeps()) {
         may_go_on(cx, lease)?;
-        let done = remove_backup(cx, request, *decision, &mut report).await;
+        let done = remove_backup(cx, (target, request), *decision, &mut report).await;
         note(cx, decision.id, done, &mut failed)?;
     }
     for orphan in plan.orphans.iter().filter(|orphan| orphan.verdict == Verdict::Remove) {
@@ -64,12 +70,21 @@ async fn under_lease(cx: &Context, request: &PruneRequest, lease: &Lease) -> Res
         note(cx, orphan.id, done, &mut failed)?;
     }
     finish(failed)?;
+    may_go_on(cx, lease)?;
+    remove::all(
+        cx,
+        unneeded::find(cx, target, request, &plan.kept()),
+        &mut report.removed,
+    )
+    .await?;
     lease::sweep(cx, repository::LEASE, now).await?;
     sweep(cx, now).await?;
     remove::debris(cx, now.saturating_sub(orphan::GRACE).unwrap_or(now)).await?;
     Ok(report)
 }
 
+/// Whose backups, and what to keep of them.
+type Request<'a> = (&'a dyn BackupTarget, &'a PruneRequest);
 type Failed = Vec<(BackupId, Error)>;
 
 /// Keeps a failure that concerns one id for later, so that the others are pruned all the same.
@@ -95,13 +110,12 @@ fn finish(failed: Failed) -> Result<()> {
     }
 }
 
-async fn remove_backup(
-    cx: &Context,
-    request: &PruneRequest,
-    decision: Decision,
-    report: &mut PruneReport,
-) -> Result<()> {
-    if let Some(removed) = expire(cx, request, decision.id).await? {
+async fn remove_backup(cx: &Context, request: Request<'_>, decision: Decision, report: &mut PruneReport) -> Result<()> {
+    let removed = match decision.reason {
+        Reason::Spoiled => remove_spoiled(cx, request, decision.id).await?,
+        _ => expire(cx, request, decision.id).await?,
+    };
+    if let Some(removed) = removed {
         cx.events.emit(Event::Step(format!(
             "deleted backup {}: {}",
             decision.id, decision.reason
@@ -139,11 +153,11 @@ fn may_go_on(cx: &Context, lease: &Lease) -> Result<()> {
 }
 
 /// Deletes one backup; `None` if it is no longer what was planned.
-async fn expire(cx: &Context, request: &PruneRequest, id: BackupId) -> Result<Option<Removed>> {
+async fn expire(cx: &Context, (target, request): Request<'_>, id: BackupId) -> Result<Option<Removed>> {
     let Some(entry) = list::entry(cx, &request.repository, id).await? else {
         return Ok(None);
     };
-    let Some(manifest) = still_ours(cx, request, &entry) else {
+    let Some(manifest) = still_ours(cx, target, &entry) else {
         return Ok(None);
     };
     let mut markers = orphan::read(cx, id).await?;
@@ -166,8 +180,24 @@ async fn expire(cx: &Context, request: &PruneRequest, id: BackupId) -> Result<Op
     remove::run(cx, id, &owned, &markers.keys()).await.map(Some)
 }
 
-fn still_ours<'a>(cx: &Context, request: &PruneRequest, entry: &'a Entry) -> Option<&'a Manifest> {
-    let ours = entry.is_authentic(cx) && entry.target() == Some(request.target.as_str());
+/// Deletes what is left of a backup whose manifest is damaged; `None` if it is no longer what was planned.
+async fn remove_spoiled(cx: &Context, (target, request): Request<'_>, id: BackupId) -> Result<Option<Removed>> {
+    let Some(Entry {
+        manifest: Err(error), ..
+    }) = list::entry(cx, &request.repository, id).await?
+    else {
+        return Ok(None);
+    };
+    let markers = orphan::read(cx, id).await?;
+    if error.kind() != ErrorKind::Damaged || !markers.all_of(target.name()) {
+        return Ok(None);
+    }
+    remove::delete(cx, &[layout::manifest(id)]).await?;
+    remove::run(cx, id, &markers.owned(), &markers.keys()).await.map(Some)
+}
+
+fn still_ours<'a>(cx: &Context, target: &dyn BackupTarget, entry: &'a Entry) -> Option<&'a Manifest> {
+    let ours = entry.is_authentic(cx) && entry.target() == Some(target.name());
     entry
         .manifest
         .as_ref()

@@ -1,12 +1,14 @@
 //! Pruning: what retention no longer keeps, and what dead runs left behind.
 //!
-//! Deletes what a manifest owns and what a dead run's started marker names, and nothing else, ever. A crash at any point leaves either the backup,
+//! Deletes what a manifest owns, what a dead run's started marker names, and what a finished run claimed and its target no longer needs; nothing
+//! else, ever. A crash at any point leaves either the backup,
 //! or leftovers that the next prune finds.
 
 mod execute;
 mod orphan;
 mod plan;
 mod sweep;
+mod unneeded;
 
 pub use execute::{PruneReport, prune};
 pub use orphan::{Orphan, Verdict};
@@ -23,8 +25,6 @@ use std::time::Duration;
 pub struct PruneRequest {
     /// In which repository.
     pub repository: Repository,
-    /// Which target's backups and dead runs.
-    pub target: String,
     /// What to keep.
     pub policy: Policy,
     /// Who prunes.

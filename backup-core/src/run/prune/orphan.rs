@@ -57,6 +57,12 @@ impl Markers {
         self.read.iter().flat_map(|(_, marker)| marker.planned()).collect()
     }
 
+    /// Whether there are some, all can be read, and all are of `target`.
+    pub(super) fn all_of(&self, target: &str) -> bool {
+        let ours = self.read.iter().all(|(_, marker)| marker.target == target);
+        ours && !self.read.is_empty() && self.unreadable.is_empty()
+    }
+
     /// Whether none can be read.
     pub(super) fn is_empty(&self) -> bool {
         self.read.is_empty()
@@ -122,7 +128,7 @@ async fn read_one(cx: &Context, key: &Key) -> Result<Option<StartedMarker>> {
 }
 
 /// Dead is an id of which every claim was given up a while ago or is older than a day, and none of whose targets anybody is at work on.
-async fn judge(cx: &Context, markers: &Markers, now: Timestamp, lease: Option<&Key>) -> Result<Verdict> {
+pub(super) async fn judge(cx: &Context, markers: &Markers, now: Timestamp, lease: Option<&Key>) -> Result<Verdict> {
     for (meta, marker) in &markers.read {
         let age = now.duration_since(meta.modified);
         let who = format!("process {} on {}", marker.pid, marker.host.escape_debug());

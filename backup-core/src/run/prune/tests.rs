@@ -1,5 +1,4 @@
 mod history;
-mod whole_key_uploads;
 
 use super::*;
 use crate::{
@@ -10,11 +9,11 @@ use crate::{
     },
     id::BackupId,
     retention::Reason,
+    run::backup::tests::fake::Fake,
     store::Key,
-    testing::{FaultyStore, MemoryOptions},
+    testing::{FaultyStore, Leniency, LenientStore, MemoryOptions, UploadListing},
 };
 use std::sync::Arc;
-use whole_key_uploads::WholeKeyUploads;
 
 const LAST_1: Policy = Policy {
     keep_days: None,
@@ -27,7 +26,6 @@ const LAST_1: Policy = Policy {
 async fn request(cx: &Context) -> PruneRequest {
     PruneRequest {
         repository: Repository::open_or_create(cx, &holder()).await.unwrap(),
-        target: TARGET.into(),
         policy: LAST_1,
         holder: holder(),
         patience: Duration::from_secs(100),
@@ -35,7 +33,7 @@ async fn request(cx: &Context) -> PruneRequest {
 }
 
 async fn pruned(cx: &Context) -> Result<PruneReport> {
-    prune(cx, &request(cx).await).await
+    prune(cx, &Fake::default(), &request(cx).await).await
 }
 
 /// A run that dies before it commits.
@@ -74,10 +72,12 @@ async fn a_dry_run_writes_nothing_and_says_what_a_real_one_does() {
     backup(&kit.cx).await.unwrap();
     let before = kit.memory.keys();
     let request = request(&kit.cx).await;
-    let plan = plan_prune(&kit.cx, &request, kit.cx.clock.now(), None).await.unwrap();
+    let plan = plan_prune(&kit.cx, &Fake::default(), &request, kit.cx.clock.now(), None)
+        .await
+        .unwrap();
     assert_eq!(kit.memory.keys(), before);
     assert_eq!(plan.backups[1].reason, Reason::Expired);
-    let report = prune(&kit.cx, &request).await.unwrap();
+    let report = prune(&kit.cx, &Fake::default(), &request).await.unwrap();
     assert_eq!((report.plan, report.expired), (plan, vec![old]));
 }
 
@@ -109,6 +109,7 @@ async fn a_run_at_work_for_days_is_spared() {
         tokio::time::sleep(Duration::from_secs(30 * 3600)).await;
         let locked = prune(
             &kit.cx,
+            &Fake::default(),
             &PruneRequest {
                 patience: NO_PATIENCE,
                 ..request(&kit.cx).await
@@ -116,11 +117,11 @@ async fn a_run_at_work_for_days_is_spared() {
         )
         .await;
         assert_eq!(locked.unwrap_err().kind(), ErrorKind::Locked);
-        let other = PruneRequest {
-            target: "postgres.base".into(),
-            ..request(&kit.cx).await
+        let other = Fake {
+            name: "postgres.base",
+            ..Fake::default()
         };
-        prune(&kit.cx, &other).await.unwrap();
+        prune(&kit.cx, &other, &request(&kit.cx).await).await.unwrap();
         let manifest = manifest(&kit.cx, &run.repository, &run.claim, 1);
         crate::catalog::commit(&kit.cx, &run.repository, &run.lease, &run.claim, &manifest)
             .await
@@ -178,7 +179,7 @@ async fn a_manifest_that_comes_while_its_data_is_deleted_goes_too() {
         kit.hours(25);
         let store = FaultyStore::new(Arc::new(kit.memory.clone()));
         let (cx, request) = (kit.on(Arc::new(store.clone())), request(&kit.cx).await);
-        let pruning = tokio::spawn(async move { prune(&cx, &request).await });
+        let pruning = tokio::spawn(async move { prune(&cx, &Fake::default(), &request).await });
         for _ in 0..turns {
             tokio::task::yield_now().await;
         }
@@ -268,13 +269,12 @@ async fn old_probes_and_evidence_about_nothing_are_swept() {
             kit.memory.plant(&judged(about), "{}");
         }
         kit.hours(25);
-        let target = "postgres.base".into();
-        kit.memory.plant(&young, "probe");
-        let request = PruneRequest {
-            target,
-            ..request(&kit.cx).await
+        let other = Fake {
+            name: "postgres.base",
+            ..Fake::default()
         };
-        prune(&kit.cx, &request).await.unwrap();
+        kit.memory.plant(&young, "probe");
+        prune(&kit.cx, &other, &request(&kit.cx).await).await.unwrap();
         let left: Vec<_> = kit.memory.keys();
         let gone = [old, judged("20200101_000000".parse().unwrap())];
         assert!(gone.iter().all(|key| !left.contains(key)));
@@ -286,16 +286,21 @@ async fn old_probes_and_evidence_about_nothing_are_swept() {
     }
 }
 
+fn lenient(kit: &Kit, uploads: UploadListing) -> LenientStore<crate::testing::MemoryStore> {
+    let leniency = Leniency {
+        uploads,
+        ..Leniency::default()
+    };
+    LenientStore::new(Arc::new(kit.memory.clone()), leniency)
+}
+
 #[tokio::test(start_paused = true)]
 async fn without_the_right_to_list_uploads_data_is_deleted_all_the_same() {
     let [kit, _] = Kit::both();
     let old = backup(&kit.cx).await.unwrap();
     backup(&kit.cx).await.unwrap();
-    let cx = kit.on(Arc::new(WholeKeyUploads {
-        inner: kit.memory.clone(),
-        forbidden: true,
-    }));
-    let report = prune(&cx, &request(&kit.cx).await).await.unwrap();
+    let cx = kit.on(Arc::new(lenient(&kit, UploadListing::Forbidden)));
+    let report = prune(&cx, &Fake::default(), &request(&kit.cx).await).await.unwrap();
     assert_eq!((report.expired, report.removed.objects), (vec![old], 2));
     assert!(kit.log.text().contains("unfinished uploads"));
 }
@@ -312,11 +317,8 @@ async fn unfinished_roll_overs_are_found_where_only_whole_keys_are_answered() {
         drop(kit.cx.store.upload(&key).await.unwrap());
     }
     kit.hours(25);
-    let cx = kit.on(Arc::new(WholeKeyUploads {
-        inner: kit.memory.clone(),
-        forbidden: false,
-    }));
-    let report = prune(&cx, &request(&kit.cx).await).await.unwrap();
+    let cx = kit.on(Arc::new(lenient(&kit, UploadListing::WholeKeys)));
+    let report = prune(&cx, &Fake::default(), &request(&kit.cx).await).await.unwrap();
     assert_eq!((report.removed.objects, report.removed.uploads), (4, 2));
     assert_eq!(kit.memory.unfinished(), 0);
 }
@@ -362,6 +364,140 @@ async fn backups_of_other_targets_are_untouched() {
     assert_eq!(list::ids(&kit.cx).await.unwrap().len(), 4);
 }
 
+/// Everything that may stand beside a backup, of which its target says that nobody needs it; what of it may go.
+async fn unneeded(kit: &Kit) -> (Fake, Key) {
+    let expired = backup(&kit.cx).await.unwrap();
+    let kept = backup(&kit.cx).await.unwrap();
+    let base = backup_with(&kit.cx, |manifest| manifest.target = "postgres.base".into());
+    let base = base.await.unwrap();
+    let dead = dies(kit).await;
+    let stray = |id: BackupId, name: &str| Key::from(format!("{id}{name}"));
+    let left = stray(kept, "/b.pbe.0002");
+    let mut unneeded = vec![
+        left.clone(),
+        stray(kept, "/notes.txt"),
+        stray(kept, "x"),
+        stray(base, "/a.pbe.0002"),
+    ];
+    unneeded.extend([
+        stray(expired, "/notes.txt"),
+        stray(dead, "/a.pbe.0002"),
+        Key::from("readme.txt"),
+    ]);
+    for key in &unneeded {
+        kit.memory.plant(key, "left");
+    }
+    // It wants to sweep even backups.
+    unneeded.extend(kit.memory.keys());
+    let target = Fake {
+        unneeded,
+        ..Fake::default()
+    };
+    (target, left)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_sweeps_what_its_finished_runs_claimed_and_no_backup_holds_and_nothing_else() {
+    for kit in Kit::both() {
+        let (target, left) = unneeded(&kit).await;
+        let before: Vec<Key> = kit.memory.keys();
+        let request = request(&kit.cx).await;
+        let plan = plan_prune(&kit.cx, &target, &request, kit.cx.clock.now(), None)
+            .await
+            .unwrap();
+        assert_eq!((plan.unneeded.objects, plan.unneeded.bytes), (1, 4));
+        assert_eq!(kit.memory.keys(), before, "planning deletes nothing");
+        let report = prune(&kit.cx, &target, &request).await.unwrap();
+        let expired = report.expired[0].to_string();
+        let notes = Key::from(format!("{expired}/notes.txt"));
+        let lost = before.iter().filter(|key| kit.memory.peek(key).is_none());
+        let lost: Vec<&Key> = lost.filter(|key| !key.to_string().contains(&expired)).collect();
+        assert_eq!(
+            lost.into_iter()
+                .filter(|key| !key.to_string().contains("lease"))
+                .collect::<Vec<_>>(),
+            [&left]
+        );
+        assert!(kit.memory.peek(&notes).is_some());
+        whole(&kit);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_target_sweeps_stays_if_the_author_of_its_marker_is_not_proved() {
+    let [kit, _] = Kit::both();
+    let (target, left) = unneeded(&kit).await;
+    let (id, _) = layout::split_id(&left, "").unwrap();
+    let mut marker = started::read(&kit.cx, &marker_of(&kit, id))
+        .await
+        .unwrap()
+        .unwrap()
+        .value;
+    marker.nonce = crate::id::Id16([9; 16]);
+    let mut stranger = kit.cx.clone();
+    stranger.keyring = Some(ring(9));
+    started::write(&stranger, &marker).await.unwrap();
+    prune(&kit.cx, &target, &request(&kit.cx).await).await.unwrap();
+    assert!(kit.memory.peek(&left).is_some());
+}
+
+/// A backup whose manifest is not one any more, and a newer one.
+async fn spoiled(kit: &Kit, manifest: impl Into<bytes::Bytes>) -> BackupId {
+    let old = backup(&kit.cx).await.unwrap();
+    kit.memory.plant(&layout::manifest(old), manifest);
+    kit.memory.plant(&Key::from(format!("{old}/notes.txt")), "old");
+    backup(&kit.cx).await.unwrap();
+    old
+}
+
+fn about(kit: &Kit, id: BackupId) -> usize {
+    kit.names().iter().filter(|name| name.contains(&id.to_string())).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_with_a_damaged_manifest_goes_by_the_same_rules_with_what_its_run_claimed() {
+    for kit in Kit::both() {
+        let old = spoiled(&kit, "withdrawn\n").await;
+        assert!(
+            pruned(&kit.cx).await.unwrap().expired.is_empty(),
+            "its run may be at work"
+        );
+        kit.hours(25);
+        let request = request(&kit.cx).await;
+        let plan = plan_prune(&kit.cx, &Fake::default(), &request, kit.cx.clock.now(), None).await;
+        assert_eq!(plan.unwrap().backups[1].reason, Reason::Spoiled);
+        assert_eq!(about(&kit, old), 5);
+        assert_eq!(pruned(&kit.cx).await.unwrap().expired, [old]);
+        assert_eq!(about(&kit, old), 1, "{:?}", kit.names());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_manifest_of_nobody_or_of_another_target_or_of_a_newer_version_stays() {
+    let [nobody, another] = Kit::both();
+    let old = spoiled(&nobody, "{}").await;
+    nobody.memory.remove(&marker_of(&nobody, old));
+    let base = spoiled(&another, "{}").await;
+    let mut marker = started::read(&another.cx, &marker_of(&another, base))
+        .await
+        .unwrap()
+        .unwrap()
+        .value;
+    marker.target = "postgres.base".into();
+    started::write(&another.cx, &marker).await.unwrap();
+    let [newer, _] = Kit::both();
+    let json = r#"{"format":2}"#;
+    let digest = crate::hex::encode(&crate::keys::sha256(&[json.as_bytes()]));
+    spoiled(&newer, format!("{json}\npbe1-manifest sha256={digest}\n")).await;
+    for kit in [nobody, another, newer] {
+        kit.hours(25);
+        let before = kit.names();
+        let report = pruned(&kit.cx).await.unwrap();
+        assert_eq!(report.plan.backups[1].reason, Reason::Unreadable);
+        assert_eq!(kit.names(), before);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_fast_clock_here_expires_nothing_that_is_young_by_the_stores() {
     let [kit, _] = Kit::both();
@@ -377,7 +513,7 @@ async fn a_fast_clock_here_expires_nothing_that_is_young_by_the_stores() {
         policy,
         ..request(&cx).await
     };
-    assert!(prune(&cx, &request).await.unwrap().expired.is_empty());
+    assert!(prune(&cx, &Fake::default(), &request).await.unwrap().expired.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -415,7 +551,7 @@ async fn a_fault_at_any_call_of_a_prune_is_made_good_by_the_next() {
                 let store = FaultyStore::new(Arc::new(kit.memory.clone())).failing_at(call, fault);
                 let cx = kit.on(Arc::new(store.clone()));
                 // Whether it fails, succeeds or hangs: the next one makes it good.
-                drop(tokio::time::timeout(Duration::from_secs(3600), prune(&cx, &request)).await);
+                drop(tokio::time::timeout(Duration::from_secs(3600), prune(&cx, &Fake::default(), &request)).await);
                 whole(&kit);
                 kit.hours(25);
                 pruned(&kit.cx).await.unwrap();

@@ -6,6 +6,8 @@ use crate::{
 };
 
 const PAGE: &str = include_str!("../../../../docs/FORMAT.md");
+/// A manifest that a run wrote (`catalog::tests::golden`).
+const MANIFEST: &str = include_str!("../../../../tests/golden/1/_pbe/manifests/20260422_170000.json");
 
 /// Length of the content, and SHA-256 of the payload.
 const PAYLOADS: [(usize, &str); 6] = [
@@ -53,6 +55,20 @@ fn the_payload_vectors_hold() {
 fn entry(name: &str, bytes: &[u8]) -> String {
     let digits: Vec<_> = bytes.chunks(64).map(hex::encode).collect();
     format!("{name} = {}\n", digits.join("\n    "))
+}
+
+/// `name = text`, in lines of at most 160 bytes.
+fn text_entry(name: &str, text: &str) -> String {
+    let lines: Vec<_> = text
+        .as_bytes()
+        .chunks(160)
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    assert!(
+        lines.iter().all(|line| !line.starts_with(' ')),
+        "a reader drops the indentation"
+    );
+    format!("{name} = {}\n", lines.join("\n    "))
 }
 
 fn key_line(kind: &str, bytes: &[u8; 32]) -> String {
@@ -174,13 +190,11 @@ fn the_vectors_of_the_format_page_hold() {
     let kek = ring_of(&[&keys.kek]);
     text += &format!("id.kek.signs_as = {}\n", kek.keys()[0].signs_as.unwrap());
     text += &object_entries(&object(&keys));
-    let document = r#"{"format":1,"id":"20260422_170000"}"#;
-    text += &format!("document = {document}\n");
-    text += &format!(
-        "document.by_sign = {}\n",
-        signature_line(&ring_of(&[&keys.sign]), document)
-    );
-    text += &format!("document.by_kek = {}\n", signature_line(&kek, document));
+    let (document, by_sign) = MANIFEST.trim_end().split_once('\n').unwrap();
+    assert_eq!(signature_line(&ring_of(&[&keys.sign]), document), by_sign);
+    text += &text_entry("document", document);
+    text += &text_entry("document.by_sign", by_sign);
+    text += &text_entry("document.by_kek", &signature_line(&kek, document));
     text += &frames_entry();
     assert!(PAGE.contains(&text), "section 8 of docs/FORMAT.md should hold:\n{text}");
 }

@@ -15,6 +15,8 @@ mod write;
 pub(super) use answer::{IDLE, WatchingConnector, transfer_allowance};
 pub(super) use failure::kind_of_io;
 pub(super) use path::{exact, relative};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use s3_answers::read_s3_answer;
 pub(super) use s3_requests::{BucketAddress, S3Requests};
 
 use super::{

@@ -161,6 +161,20 @@ fn decoded(text: &str, encoding: Option<&str>) -> Vec<u8> {
     }
 }
 
+/// Reads an answer to everything that is asked of S3, and forgets it. For fuzzing.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn read_s3_answer(document: &[u8]) {
+    let relative = |key: &[u8]| super::relative("root", key).ok_or_else(|| Malformed::from("outside"));
+    if let Ok(mut page) = ObjectPage::parse(document) {
+        drop((page.next(), page.entries(relative)));
+    }
+    if let Ok(page) = UploadPage::parse(document) {
+        drop((page.next(), page.uploads()));
+    }
+    let refusal = super::failure::Refusal::parse(http::StatusCode::OK, document);
+    assert!(refusal.to_string().len() < 16 * super::failure::LONGEST_DOCUMENT);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,7 +4,7 @@ use super::super::{BackupReport, BackupRequest, backup_cut};
 use crate::{
     Context, Error, ErrorKind, Result,
     catalog::{
-        Artifact, Depth, Entry, Holder, Manifest, Mode, Repository, layout, list,
+        Artifact, Depth, Entry, Holder, Mode, Repository, layout, list, remove,
         tests::kit::{Kit, holder},
     },
     event::Finding,
@@ -17,13 +17,17 @@ use crate::{
         verify,
     },
     session::Session,
-    store::Key,
+    store::{Key, ObjectMeta},
     target::{BackupTarget, FailedArtifact, Outcome, Plan, PlannedArtifact},
     testing::MemoryOptions,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{
+    StreamExt, TryStreamExt,
+    future::ready,
+    stream::{self, BoxStream},
+};
 use std::{collections::HashSet, time::Duration};
 use tokio::time::sleep;
 
@@ -46,6 +50,8 @@ pub(crate) struct Fake {
     pub(crate) broken: Vec<&'static str>,
     /// How long the source of each artifact is silent.
     pub(crate) silent: Duration,
+    /// What it wants swept.
+    pub(crate) unneeded: Vec<Key>,
 }
 
 impl Default for Fake {
@@ -54,6 +60,7 @@ impl Default for Fake {
             name: "postgres.dump",
             broken: vec![],
             silent: Duration::ZERO,
+            unneeded: vec![],
         }
     }
 }
@@ -153,8 +160,11 @@ impl BackupTarget for Fake {
         }
     }
 
-    async fn sweep(&self, _cx: &Context, _kept: &[Manifest]) -> Result<Vec<Key>> {
-        Ok(vec![])
+    fn sweep<'a>(&'a self, cx: &'a Context, _kept: &'a [BackupId]) -> BoxStream<'a, Result<ObjectMeta>> {
+        let named = |meta: &ObjectMeta| self.unneeded.contains(&meta.key);
+        remove::objects(cx, &Key::root())
+            .try_filter(move |meta| ready(named(meta)))
+            .boxed()
     }
 }
 
@@ -183,7 +193,8 @@ pub(crate) const FOREIGN: [&str; 2] = ["20250101_000000/platform_money.pgdump", 
 pub(crate) fn request() -> BackupRequest {
     BackupRequest {
         mode: Mode::Sealed,
-        memory: 0,
+        // Enough for both jobs; what a run really takes is cut by `TINY`.
+        memory: 64 << 20,
         threads: 2,
         level: 1,
         lease_wait: Duration::from_secs(100),
@@ -243,12 +254,11 @@ pub(crate) async fn demand_whole(cx: &Context, entry: &Entry, what: &str) {
 pub(crate) async fn pruned(kit: &Kit, target: &Fake) -> PruneReport {
     let request = PruneRequest {
         repository: Repository::open_or_create(&kit.cx, &holder()).await.unwrap(),
-        target: target.name.to_owned(),
         policy: Policy::default(),
         holder: Holder::of_this_process(),
         patience: Duration::from_secs(100),
     };
-    prune(&kit.cx, &request).await.unwrap()
+    prune(&kit.cx, target, &request).await.unwrap()
 }
 
 /// A day later prune leaves what backups own, what is foreign, and nothing of dead runs.

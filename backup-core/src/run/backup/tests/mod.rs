@@ -2,6 +2,6 @@
 
 mod cancelling;
 mod damage;
-mod fake;
+pub(in crate::run) mod fake;
 mod faults;
 mod two_runs;

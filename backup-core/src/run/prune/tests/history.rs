@@ -81,7 +81,7 @@ fn begin_prune(kit: &Kit) -> JoinHandle<Result<()>> {
             patience: Duration::from_secs(30),
             ..request(&cx).await
         };
-        prune(&cx, &request).await.map(drop)
+        prune(&cx, &Fake::default(), &request).await.map(drop)
     })
 }
 
@@ -148,11 +148,11 @@ async fn play(options: MemoryOptions, steps: Vec<Step>) {
 async fn ends_clean(kit: &Kit, foreign: &[Key]) {
     for target in TARGETS {
         kit.hours(25);
-        let request = PruneRequest {
-            target: target.into(),
-            ..request(&kit.cx).await
+        let target = Fake {
+            name: target,
+            ..Fake::default()
         };
-        prune(&kit.cx, &request).await.unwrap();
+        prune(&kit.cx, &target, &request(&kit.cx).await).await.unwrap();
     }
     whole(kit);
     let backups: Vec<String> = list::ids(&kit.cx)

@@ -75,6 +75,7 @@ mod passfile;
 pub mod restore;
 mod secret;
 mod settings;
+mod sql;
 pub mod target;
 mod tls;
 mod vouched_stream;

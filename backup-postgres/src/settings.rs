@@ -83,12 +83,14 @@ pub struct ServerSettings {
     pub sslrootcert: Option<PathBuf>,
     /// When to give up on a server that does not answer.
     pub connect_timeout: Duration,
-    /// When to give up on a lock that others hold.
+    /// When to give up on a lock that others hold, for each lock; zero waits without end.
     pub lock_timeout: Duration,
     /// Options for the server process (`-c name=value …`), as `PGOPTIONS` has them. Passed to the client programs as they are.
     pub options: Option<String>,
     /// The database for statements about the whole server.
     pub maintenance_database: String,
+    /// What the server shows as `application_name` of the sessions.
+    pub application_name: String,
 }
 
 impl Default for ServerSettings {
@@ -105,6 +107,7 @@ impl Default for ServerSettings {
             lock_timeout: Duration::from_secs(5 * 60),
             options: None,
             maintenance_database: "postgres".into(),
+            application_name: "platform-backup".into(),
         }
     }
 }
@@ -157,7 +160,7 @@ impl ServerSettings {
             add("options", options);
         }
         add("connect_timeout", &self.connect_timeout.as_secs().max(2).to_string());
-        add("application_name", "platform-backup");
+        add("application_name", &self.application_name);
         add("keepalives_idle", "30");
         add("keepalives_interval", "10");
         add("keepalives_count", "3");

@@ -2,7 +2,7 @@
 
 use super::{Environment, Secret, Settings, common::number, table::REFUSED_LIBPQ};
 use backup_core::{Error, ErrorKind, Result};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// Which databases a dump takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct PostgresConfig {
     pub sslcert: Option<PathBuf>,
     /// Private key of this client.
     pub sslkey: Option<PathBuf>,
+    /// How long a lock that others hold is waited for; zero: without end.
+    pub lock_wait: Duration,
     /// What a dump takes.
     pub databases: Selection,
 }
@@ -53,6 +55,7 @@ impl PostgresConfig {
             sslrootcert: settings.get("postgres.sslrootcert")?,
             sslcert: settings.get("postgres.sslcert")?,
             sslkey: settings.get("postgres.sslkey")?,
+            lock_wait: settings.need("postgres.lock-wait")?,
             databases: selection(settings)?,
         })
     }

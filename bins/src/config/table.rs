@@ -187,6 +187,14 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("postgres.sslkey", Path, "Private key of this client")
         .env(&["PGSSLKEY"])
         .flag("sslkey"),
+    Setting::new(
+        "postgres.lock-wait",
+        Duration,
+        "Give up on a lock in the server that others hold for this long; 0 waits without end",
+    )
+    .env(&["BACKUP_LOCK_WAIT"])
+    .flag("lock-wait")
+    .default("5m"),
     Setting::new("postgres.databases", List, "Database to back up; may be repeated")
         .env(&["BACKUP_DATABASES"])
         .flag("database")

@@ -1,10 +1,10 @@
 //! `dump`: back up databases, roles and tablespaces.
 
-use super::{PROGRAM, prune, target::target};
+use super::{PROGRAM, prune, strict, target::target};
 use crate::{context::Context, output::Report, repository, table::safe};
 use backup_core::{
     Error, ErrorKind, Result,
-    event::{Event, Finding, Severity},
+    event::{Event, Finding},
     run::{BackupReport, backup},
     target::{BackupTarget, Plan},
 };
@@ -41,14 +41,7 @@ fn finish(context: &Context, cx: &backup_core::Context, report: &BackupReport, f
     context
         .output
         .line(&format!("PostgreSQL backup complete: {location}"))?;
-    let serious = findings.iter().any(|finding| finding.severity > Severity::Note);
-    if context.config.strict && serious {
-        return Err(Error::new(
-            ErrorKind::Findings,
-            "the backup is complete, and there are findings",
-        ));
-    }
-    Ok(())
+    strict(context, &findings, "the backup is complete")
 }
 
 /// A partial backup is an error: 6, or what all failures have in common, if that is a server or a store that is gone.

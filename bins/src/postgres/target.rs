@@ -27,6 +27,7 @@ pub(super) fn target(context: &Context) -> Result<pg::PgDump> {
             sslmode: config.sslmode.parse()?,
             sslrootcert: config.sslrootcert,
             connect_timeout: context.config.deadline,
+            lock_timeout: config.lock_wait,
             ..pg::ServerSettings::default()
         },
         tools: pg::ToolLocations {

@@ -232,6 +232,15 @@ impl Bed {
         Output::of(command.output().unwrap())
     }
 
+    /// Writes what is opened of an object into a file.
+    #[track_caller]
+    pub(crate) fn save(&self, key: &str, file: &str) {
+        let mut command = self.program(env!("CARGO_BIN_EXE_backup-admin"), &["cat", key]);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::write(file, output.stdout).unwrap();
+    }
+
     /// Starts `backup-postgres` and does not wait.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments)

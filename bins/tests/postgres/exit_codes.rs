@@ -24,7 +24,10 @@ fn an_unknown_flag_verb_or_value_ends_with_2() {
         &["restore", "a", "--at", "yesterday"],
         &["restore"],
         &["--database", "x", "list"],
-        &["restore", "a", "--globals"],
+        &["restore", "a", "b", "--globals"],
+        &["restore", "a", "--globals", "--at", "latest", "--confirm", "127.0.0.1"],
+        &["restore", "a", "--globals-overwrite"],
+        &["restore", "a", "--jobs", "2"],
         &["verify", "--all", "latest"],
     ] {
         let output = bed.run(arguments).ends_with(2);

@@ -83,7 +83,7 @@ mod vouched_stream;
 pub use catalog::{all_databases, missing_databases, surviving_tables, user_tables};
 pub use client_tools::{ClientTools, ToolLocations, ToolVersion};
 pub use connection::{ServerVersion, Session};
-pub use databases::DEFAULT_DATABASES;
+pub use databases::{DEFAULT_DATABASES, DEFAULT_DATABASES_TEXT};
 pub use facts::{DatabaseFacts, ServerFacts, database_facts, log_position, schema_version, server_facts};
 pub use live_groups::kill_client_programs;
 pub use secret::Secret;

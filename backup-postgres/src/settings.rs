@@ -81,6 +81,10 @@ pub struct ServerSettings {
     /// Root certificates (PEM) that the server's certificate is checked against, or the word `system` (the client programs know it
     /// since version 16).
     pub sslrootcert: Option<PathBuf>,
+    /// Certificate (PEM) that this client shows, with the chain up to its authority.
+    pub sslcert: Option<PathBuf>,
+    /// Its private key (PEM, without a passphrase). The client programs demand that only its owner may read it.
+    pub sslkey: Option<PathBuf>,
     /// When to give up on a server that does not answer.
     pub connect_timeout: Duration,
     /// When to give up on a lock that others hold, for each lock; zero waits without end.
@@ -103,6 +107,8 @@ impl Default for ServerSettings {
             password: None,
             sslmode: SslMode::default(),
             sslrootcert: None,
+            sslcert: None,
+            sslkey: None,
             connect_timeout: Duration::from_secs(60),
             lock_timeout: Duration::from_secs(5 * 60),
             options: None,
@@ -150,8 +156,15 @@ impl ServerSettings {
         add("user", &self.user);
         add("dbname", database);
         add("sslmode", self.sslmode.as_str());
-        if let Some(root) = &self.sslrootcert {
-            add("sslrootcert", &root.to_string_lossy());
+        let files = [
+            ("sslrootcert", &self.sslrootcert),
+            ("sslcert", &self.sslcert),
+            ("sslkey", &self.sslkey),
+        ];
+        for (name, file) in files {
+            if let Some(file) = file {
+                add(name, &file.to_string_lossy());
+            }
         }
         if let Some(passfile) = passfile {
             add("passfile", passfile);

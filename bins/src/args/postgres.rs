@@ -225,6 +225,8 @@ impl Group for Connection {
         "postgres.sslrootcert",
         "postgres.sslcert",
         "postgres.sslkey",
+        "postgres.maintenance-db",
+        "postgres.pg-bin",
         "postgres.lock-wait",
     ];
     const GLOBAL: bool = true;

@@ -66,6 +66,41 @@ fn a_dry_run_of_a_restore_changes_nothing() {
 }
 
 #[test]
+fn a_schema_version_that_cannot_be_read_after_an_exchange_is_a_finding_and_no_failure() {
+    let (bed, server) = (Bed::minio(), database("unversioned"));
+    server.psql("unversioned", "CREATE TABLE goose_db_version (not_gooses_own int)");
+    bed.dump("unversioned");
+    server.psql("unversioned", "DELETE FROM entries");
+    bed.run(&["restore", "unversioned", "--swap", "--confirm", "unversioned"])
+        .succeeds()
+        .says(&["the schema version cannot be read"])
+        .shows(&["the old database is kept as unversioned__before_", "none now"]);
+    assert_eq!(server.psql("unversioned", "SELECT count(*) FROM entries"), "900");
+}
+
+#[test]
+fn names_that_an_earlier_exchange_took_are_refused_before_anything_is_touched_and_check_shows_them() {
+    let (bed, server) = (Bed::minio(), database("twice"));
+    let id = bed.dump("twice");
+    let swap = ["restore", "twice", "--swap", "--confirm", "twice"];
+    bed.run(&swap).succeeds();
+    server.psql("twice", "DELETE FROM entries");
+    let kept = format!("twice__before_{id}");
+    bed.run(&swap)
+        .ends_with(11)
+        .says(&[&kept, "is still there", &format!("DROP DATABASE \"{kept}\"")]);
+    assert_eq!(server.psql("twice", "SELECT count(*) FROM entries"), "0");
+    bed.run(&["check", "--database", "twice"]).shows(&[
+        &kept,
+        "a restore with --swap kept it",
+        "kernel may read all of it",
+    ]);
+    server.psql("postgres", &format!("DROP DATABASE \"{kept}\""));
+    bed.run(&swap).succeeds();
+    assert_eq!(server.psql("twice", "SELECT count(*) FROM entries"), "900");
+}
+
+#[test]
 fn a_dry_run_of_a_restore_is_refused_for_what_the_restore_would_be_refused_for() {
     let (bed, server) = (Bed::minio(), database("planned_in_vain"));
     server.psql("postgres", "CREATE ROLE tenant_48");

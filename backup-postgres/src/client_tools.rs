@@ -241,6 +241,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_restore_takes_the_nearest_programs_and_a_dump_those_in_path() {
+        let folder = tempfile::tempdir().unwrap();
+        fake(folder.path(), "99.1 (a folder in PATH)");
+        let locations = ToolLocations {
+            folder: None,
+            path: Some(folder.path().into()),
+        };
+        let newest_packaged = ClientTools::find_nearest(&ToolLocations::default(), 0).await.unwrap();
+        let nearest = ClientTools::find_nearest(&locations, 0).await.unwrap();
+        assert_eq!(nearest.version(), newest_packaged.version());
+        assert_eq!(ClientTools::find(&locations, 0).await.unwrap().version().major, 99);
+        // Nothing nearer is new enough.
+        assert_eq!(
+            ClientTools::find_nearest(&locations, 99).await.unwrap().version().major,
+            99
+        );
+        let error = ClientTools::find_nearest(&locations, 100).await.unwrap_err();
+        assert!(error.hints()[0].contains("postgresql-client-100"), "{error:?}");
+    }
+
+    #[tokio::test]
     async fn a_folder_without_programs_is_an_error_even_if_others_have_them() {
         let folder = tempfile::tempdir().unwrap();
         let locations = ToolLocations {

@@ -168,7 +168,7 @@ async fn login(settings: &ServerSettings, database: &str, mode: WireMode) -> Res
         .user(&settings.user)
         .dbname(database)
         .ssl_mode(mode)
-        .application_name("platform-backup")
+        .application_name(&settings.application_name)
         .keepalives_idle(Duration::from_secs(30));
     if let Some(password) = settings.password() {
         config.password(password.expose());

@@ -81,14 +81,20 @@ pub struct ServerSettings {
     /// Root certificates (PEM) that the server's certificate is checked against, or the word `system` (the client programs know it
     /// since version 16).
     pub sslrootcert: Option<PathBuf>,
+    /// Certificate (PEM) that this client shows, with the chain up to its authority.
+    pub sslcert: Option<PathBuf>,
+    /// Its private key (PEM, without a passphrase). The client programs demand that only its owner may read it.
+    pub sslkey: Option<PathBuf>,
     /// When to give up on a server that does not answer.
     pub connect_timeout: Duration,
-    /// When to give up on a lock that others hold.
+    /// When to give up on a lock that others hold, for each lock; zero waits without end.
     pub lock_timeout: Duration,
     /// Options for the server process (`-c name=value …`), as `PGOPTIONS` has them. Passed to the client programs as they are.
     pub options: Option<String>,
     /// The database for statements about the whole server.
     pub maintenance_database: String,
+    /// What the server shows as `application_name` of the sessions.
+    pub application_name: String,
 }
 
 impl Default for ServerSettings {
@@ -101,10 +107,13 @@ impl Default for ServerSettings {
             password: None,
             sslmode: SslMode::default(),
             sslrootcert: None,
+            sslcert: None,
+            sslkey: None,
             connect_timeout: Duration::from_secs(60),
             lock_timeout: Duration::from_secs(5 * 60),
             options: None,
             maintenance_database: "postgres".into(),
+            application_name: "platform-backup".into(),
         }
     }
 }
@@ -147,8 +156,15 @@ impl ServerSettings {
         add("user", &self.user);
         add("dbname", database);
         add("sslmode", self.sslmode.as_str());
-        if let Some(root) = &self.sslrootcert {
-            add("sslrootcert", &root.to_string_lossy());
+        let files = [
+            ("sslrootcert", &self.sslrootcert),
+            ("sslcert", &self.sslcert),
+            ("sslkey", &self.sslkey),
+        ];
+        for (name, file) in files {
+            if let Some(file) = file {
+                add(name, &file.to_string_lossy());
+            }
         }
         if let Some(passfile) = passfile {
             add("passfile", passfile);
@@ -157,7 +173,7 @@ impl ServerSettings {
             add("options", options);
         }
         add("connect_timeout", &self.connect_timeout.as_secs().max(2).to_string());
-        add("application_name", "platform-backup");
+        add("application_name", &self.application_name);
         add("keepalives_idle", "30");
         add("keepalives_interval", "10");
         add("keepalives_count", "3");

@@ -10,7 +10,7 @@ use rustls::{
         verify_server_name,
     },
     crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
     server::ParsedCertificate,
 };
 use std::{path::Path, sync::Arc};
@@ -44,13 +44,49 @@ pub(crate) fn connector(settings: &ServerSettings) -> Result<MakeRustlsConnect> 
         own: settings.sslrootcert.as_deref().map_or(Ok(Vec::new()), certificates)?,
         provider: Arc::clone(&provider),
     };
-    let config = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::new(ErrorKind::Internal, "TLS cannot be set up").because(error))?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let config = match own_certificate(settings)? {
+        None => builder.with_no_client_auth(),
+        Some((chain, key, file)) => builder
+            .with_client_auth_cert(chain, key)
+            .map_err(|error| unusable_own(file, error))?,
+    };
     Ok(MakeRustlsConnect::new(config))
+}
+
+type OwnCertificate<'a> = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, &'a Path);
+
+/// The certificate that this client shows, and its key.
+fn own_certificate(settings: &ServerSettings) -> Result<Option<OwnCertificate<'_>>> {
+    let (file, key) = match (&settings.sslcert, &settings.sslkey) {
+        (None, None) => return Ok(None),
+        (Some(file), Some(key)) => (file, key),
+        _ => {
+            return Err(Error::new(
+                ErrorKind::Config,
+                "a client certificate needs its key, and a key its certificate",
+            )
+            .hint("give both: sslcert and sslkey (PGSSLCERT and PGSSLKEY)"));
+        }
+    };
+    let chain = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect)
+        .map_err(|error| unusable_own(file, error))?;
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable_own(key, error))?;
+    Ok(Some((chain, key, file)))
+}
+
+fn unusable_own(file: &Path, error: impl Into<backup_core::error::BoxError>) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        format!("the client certificate or key '{}' cannot be used", file.display()),
+    )
+    .because(error)
+    .hint("both are PEM files; the key has no passphrase, and belongs to the first certificate")
 }
 
 /// `require` with a root certificate checks as `verify-ca` does; the modes below `require` never check (libpq, section 34.19.4 of its manual).

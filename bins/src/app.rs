@@ -16,6 +16,7 @@ use backup_core::{
 };
 use std::{
     future::Future,
+    io,
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitCode,
     sync::Arc,
@@ -77,6 +78,8 @@ fn usage(error: &clap::Error) -> Exit {
     match error.print() {
         Ok(()) if !error.use_stderr() => Exit::Ok,
         Ok(()) => Exit::Usage,
+        // `--help | head` has seen what it wanted.
+        Err(broken) if broken.kind() == io::ErrorKind::BrokenPipe && !error.use_stderr() => Exit::Ok,
         Err(_) => Exit::Internal,
     }
 }

@@ -5,6 +5,7 @@ use backup_core::{
     self as core, Error, ErrorKind, Result,
     catalog::{Entry, Mode, Repository, list},
     keys::Keyring,
+    pipeline::Shape,
     run::BackupRequest,
     store::{Features, ServerEncryption, StoreConfig, connect, from_environment},
 };
@@ -77,10 +78,11 @@ where
     }
 }
 
-/// How many artifacts are worked on at once, if nothing else was asked for.
+/// How many artifacts are worked on at once: what was asked for, or as many as processors and memory are good for.
 #[must_use]
 pub fn jobs(context: &Context) -> usize {
-    context.config.jobs.unwrap_or_else(|| threads().min(4)).max(1)
+    let room = usize::try_from(context.config.memory).unwrap_or(usize::MAX) / Shape::MIN_BUDGET;
+    context.config.jobs.unwrap_or_else(|| threads().min(4).min(room)).max(1)
 }
 
 /// How a backup is made, by the settings.

@@ -5,4 +5,4 @@ pub mod prune;
 mod verify;
 
 pub use backup::{BackupReport, BackupRequest, backup};
-pub use verify::{Damage, Verification, content_source, verify};
+pub use verify::{Damage, Verification, content_source, verify, verify_at_once};

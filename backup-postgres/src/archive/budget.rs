@@ -56,6 +56,11 @@ impl Budget {
         self.take(bytes)
     }
 
+    /// Whether a statement of `bytes` would be within the limits.
+    pub(super) fn allows(&self, bytes: usize) -> bool {
+        bytes <= self.name && bytes <= self.left
+    }
+
     /// Gives back what was asked for and is no longer kept.
     pub(super) fn give(&mut self, bytes: usize) {
         self.left = self.left.saturating_add(bytes);

@@ -88,6 +88,10 @@ pub struct Contents {
     pub kinds: BTreeMap<String, u64>,
     /// Roles that own something in it; a restore needs them.
     pub owners: BTreeSet<String>,
+    /// Roles that have privileges or policies in it, or gave them; a restore needs them too. Those of the database itself are in [`DatabaseEntry`].
+    pub grantees: BTreeSet<String>,
+    /// Privileges and policies whose roles could not be read: a restore may need further roles.
+    pub unread_privileges: u64,
     /// The database itself; absent in a dump of selected tables.
     pub database: Option<DatabaseEntry>,
 }
@@ -100,6 +104,8 @@ impl Contents {
             data: Vec::new(),
             kinds: BTreeMap::new(),
             owners: BTreeSet::new(),
+            grantees: BTreeSet::new(),
+            unread_privileges: 0,
             database: None,
         }
     }

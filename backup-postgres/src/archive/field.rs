@@ -11,6 +11,8 @@ pub(super) enum Shape {
     Int,
     /// A string that is kept.
     Name,
+    /// A string that is kept if the limits allow it.
+    Statement,
     /// A string of which only the length matters.
     Skipped,
     /// State byte and 64-bit position.
@@ -55,7 +57,7 @@ impl FieldReader {
             match shape {
                 Shape::Byte | Shape::Offset => return Ok(Some(Value::Byte(head[0]))),
                 Shape::Int => return Ok(Some(Value::Int(int(head)?))),
-                Shape::Name | Shape::Skipped => self.text = text(int(head)?, shape, budget)?,
+                Shape::Name | Shape::Statement | Shape::Skipped => self.text = text(int(head)?, shape, budget)?,
             }
             if self.text.is_none() {
                 return Ok(Some(null(shape)));
@@ -68,7 +70,7 @@ impl FieldReader {
         let size = match shape {
             Shape::Byte => 1,
             Shape::Offset => 9,
-            Shape::Int | Shape::Name | Shape::Skipped => 5,
+            Shape::Int | Shape::Name | Shape::Statement | Shape::Skipped => 5,
         };
         let count = (size - self.have).min(input.len());
         let (now, later) = input.split_at(count);
@@ -113,7 +115,12 @@ fn text(length: i64, shape: Shape, budget: &mut Budget) -> Result<Option<Text>, 
         return Ok(None);
     }
     let length = u32::try_from(length).map_err(|_| Flaw("a string has a negative length"))?;
-    let kept = if shape == Shape::Name {
+    let wanted = match shape {
+        Shape::Name => true,
+        Shape::Statement => budget.allows(length as usize),
+        _ => false,
+    };
+    let kept = if wanted {
         budget.take_name(length as usize)?;
         Some(Vec::with_capacity(length as usize))
     } else {

@@ -50,6 +50,42 @@ fn every_known_version_is_walked_in_pieces_of_every_size() {
     }
 }
 
+fn privilege(kind: &'static str, definition: &str) -> Entry {
+    Entry {
+        definition: definition.into(),
+        ..Entry::new(kind, "TABLE accounts")
+    }
+}
+
+#[test]
+fn roles_of_privileges_and_policies_are_known_and_what_cannot_be_read_is_counted() {
+    let entries = [
+        privilege("ACL", "GRANT SELECT ON TABLE public.accounts TO reader;\n"),
+        privilege(
+            "DEFAULT ACL",
+            "ALTER DEFAULT PRIVILEGES FOR ROLE kernel GRANT SELECT ON TABLES  TO later;\n",
+        ),
+        privilege("POLICY", "CREATE POLICY p ON public.accounts TO tenant USING (true);\n"),
+        privilege("POLICY", "CREATE SOMETHING ELSE"),
+    ];
+    for piece in [1, 7, 10_000] {
+        let found = contents(&archive(14, 0, &entries), piece);
+        assert_eq!(found.grantees.iter().collect::<Vec<_>>(), ["later", "reader", "tenant"]);
+        assert_eq!(found.unread_privileges, 1);
+    }
+    let mut small = ArchiveWalk::new(Limits {
+        name: 60,
+        ..Limits::default()
+    });
+    small.push(&archive(14, 0, &entries)).unwrap();
+    let found = small.contents().unwrap();
+    assert_eq!(
+        (found.grantees.len(), found.unread_privileges),
+        (2, 2),
+        "too long is not damaged"
+    );
+}
+
 #[test]
 fn an_archive_cut_anywhere_is_not_complete() {
     for minor in [12, 14, 15, 16] {

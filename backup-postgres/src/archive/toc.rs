@@ -8,6 +8,7 @@ use super::{
     header::lossy,
     walk::Flaw,
 };
+use crate::sql::grantees;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
@@ -92,6 +93,7 @@ impl TocReader {
             Field::DumpId | Field::HadDumper | Field::Section | Field::RelationKind => Shape::Int,
             Field::Tag | Field::Kind | Field::Schema | Field::Owner => Shape::Name,
             Field::Definition if self.entry.is_about_database() => Shape::Name,
+            Field::Definition if self.entry.names_roles() => Shape::Statement,
             Field::Offset => Shape::Offset,
             _ => Shape::Skipped,
         }
@@ -179,6 +181,9 @@ impl TocReader {
         if entry.is_about_database() {
             return keep_database(contents, entry, budget);
         }
+        if entry.names_roles() {
+            return keep_grantees(contents, &entry, budget);
+        }
         keep_table(contents, entry, budget)
     }
 }
@@ -191,6 +196,25 @@ impl Entry {
             _ => false,
         }
     }
+
+    fn names_roles(&self) -> bool {
+        matches!(self.kind.as_str(), "ACL" | "DEFAULT ACL" | "POLICY")
+    }
+}
+
+fn keep_grantees(contents: &mut Contents, entry: &Entry, budget: &mut Budget) -> Result<(), Flaw> {
+    // An empty definition was too long to be kept.
+    let Some(roles) = grantees(&entry.definition).filter(|_| !entry.definition.is_empty()) else {
+        contents.unread_privileges += 1;
+        return Ok(());
+    };
+    for role in roles {
+        if !contents.grantees.contains(&role) {
+            budget.take(role.len() + size_of::<String>())?;
+            contents.grantees.insert(role);
+        }
+    }
+    Ok(())
 }
 
 fn keep_database(contents: &mut Contents, entry: Entry, budget: &mut Budget) -> Result<(), Flaw> {

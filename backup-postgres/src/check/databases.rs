@@ -18,7 +18,7 @@ const UNREADABLE: &str = "SELECT n.nspname || '.' || c.relname FROM pg_catalog.p
     AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid)) \
     ORDER BY 1";
 
-/// Looks whether each of `databases` is there and can be dumped by this role. One session at a time.
+/// Looks whether each of `databases` is there and can be dumped by this role: one finding for each, a note where all is well. One session at a time.
 ///
 /// # Errors
 /// `SourceFailed` if `session`, to the maintenance database, fails; what is wrong with a database is a finding.
@@ -40,7 +40,12 @@ pub async fn check_databases(
             continue;
         }
         match unreadable(settings, database).await {
-            Ok(None) => {}
+            Ok(None) => findings.push(finding(
+                Severity::Note,
+                database,
+                format!("{} may read all of it", settings.user),
+                None,
+            )),
             Ok(Some(found)) => findings.push(found),
             Err(error) => findings.push(of_error(database, &error)),
         }

@@ -1,11 +1,12 @@
 //! Restore into a database that nobody sees until it is complete.
 
-use super::{RestoreTarget, feed::restore_into, identifier};
+use super::{RestoreTarget, feed::restore_into};
 use crate::{
     ServerSettings, ServerVersion, Session,
     archive::{Contents, Walked},
     catalog::user_tables,
     connection::{get, quoted},
+    sql::identifier,
 };
 use backup_core::{Error, ErrorKind, Result, id::BackupId};
 use bytes::Bytes;

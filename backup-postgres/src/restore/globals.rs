@@ -1,11 +1,11 @@
 //! Roles and tablespaces from a `pg_dumpall --globals-only`.
 
-use super::identifier;
 use crate::{
     ClientTools, ServerSettings, Session,
     client_process::{ClientProcess, Streams},
     connection::get,
     passfile::{self, Carrier},
+    sql::{grantees, identifier, statements},
 };
 use backup_core::{Error, ErrorKind, Result};
 use bytes::Bytes;
@@ -18,36 +18,79 @@ use zeroize::Zeroizing;
 const LARGEST: usize = 64 << 20;
 const COMPLETE: &str = "-- PostgreSQL database cluster dump complete";
 
-/// What a restore of roles and tablespaces did.
+/// What becomes of roles and tablespaces that the server has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// They stay as they are, with their passwords.
+    LeaveAlone,
+    /// Attributes, passwords, settings and memberships become those of the backup.
+    Overwrite,
+}
+
+/// What a restore of roles and tablespaces does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GlobalsRestored {
-    /// Roles and tablespaces that were made.
+    /// Roles and tablespaces that are made.
     pub created: Vec<String>,
-    /// Roles and tablespaces that were there: attributes, passwords, settings and memberships of the roles are now those of the backup.
+    /// Roles and tablespaces that are there already: left alone or overwritten, as was asked for.
     pub existed: Vec<String>,
 }
 
-/// Runs `sql`, the output of `pg_dumpall --globals-only`, through `psql`.
-///
-/// `CREATE ROLE` and `CREATE TABLESPACE` of what exists is left out; everything else in such a dump can be repeated. So the first error stops it (nothing is
-/// silently skipped), and running it again after a failure is right. Not atomic: tablespaces cannot be made in a transaction. The whole dump is read, and its
-/// end seen, before the first statement runs; it is held in memory (64 MiB at most).
-///
-/// # Errors
-/// Those of the stream; `Damaged` if the dump is cut; `SourceFailed` with the statement that failed.
-pub async fn restore_globals(
-    settings: &ServerSettings,
-    tools: &ClientTools,
-    sql: impl Stream<Item = Result<Bytes>> + Send + Unpin,
-) -> Result<GlobalsRestored> {
-    let text = collect(sql).await?;
-    let session = Session::connect(settings, &settings.maintenance_database).await?;
-    let roles = names(&session, "SELECT rolname FROM pg_catalog.pg_roles").await?;
-    let spaces = names(&session, "SELECT spcname FROM pg_catalog.pg_tablespace").await?;
-    let (script, done) = without_existing(&text, &roles, &spaces);
-    let settings = settings.without_timeouts(session.version());
-    run(&settings, tools, script.as_bytes()).await?;
-    Ok(done)
+/// A dump of roles and tablespaces, compared with a server. Holds the hashes of passwords.
+pub struct GlobalsPlan {
+    script: Zeroizing<String>,
+    settings: ServerSettings,
+    effect: GlobalsRestored,
+}
+
+impl std::fmt::Debug for GlobalsPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GlobalsPlan")
+            .field("effect", &self.effect)
+            .finish_non_exhaustive()
+    }
+}
+
+impl GlobalsPlan {
+    /// Reads `sql`, the output of `pg_dumpall --globals-only`, to its end, and asks the server which of it is there. Changes nothing. Memory: the dump,
+    /// 64 MiB at most.
+    ///
+    /// # Errors
+    /// Those of the stream; `Damaged` if the dump is cut; those of [`Session::connect`].
+    pub async fn new(
+        settings: &ServerSettings,
+        sql: impl Stream<Item = Result<Bytes>> + Send + Unpin,
+        existing: Existing,
+    ) -> Result<Self> {
+        let text = collect(sql).await?;
+        let session = Session::connect(settings, &settings.maintenance_database).await?;
+        let there = There {
+            roles: names(&session, "SELECT rolname FROM pg_catalog.pg_roles").await?,
+            spaces: names(&session, "SELECT spcname FROM pg_catalog.pg_tablespace").await?,
+        };
+        let (script, effect) = selected(&text, &there, existing);
+        Ok(Self {
+            script,
+            settings: settings.without_timeouts(session.version()),
+            effect,
+        })
+    }
+
+    /// What it makes, and what was there.
+    #[must_use]
+    pub fn effect(&self) -> &GlobalsRestored {
+        &self.effect
+    }
+
+    /// Runs it through `psql`. The first error stops it (nothing is silently skipped); a new plan after a failure is right. Not atomic: tablespaces cannot be
+    /// made in a transaction.
+    ///
+    /// # Errors
+    /// `SourceFailed` with the statement that failed.
+    pub async fn run(self, tools: &ClientTools) -> Result<GlobalsRestored> {
+        run(&self.settings, tools, self.script.as_bytes()).await?;
+        Ok(self.effect)
+    }
 }
 
 async fn collect(mut sql: impl Stream<Item = Result<Bytes>> + Unpin) -> Result<Zeroizing<String>> {
@@ -77,36 +120,100 @@ async fn names(session: &Session, sql: &str) -> Result<HashSet<String>> {
     session.rows(sql, &[]).await?.iter().map(|row| get(row, 0)).collect()
 }
 
-fn without_existing(
-    text: &str,
-    roles: &HashSet<String>,
-    spaces: &HashSet<String>,
-) -> (Zeroizing<String>, GlobalsRestored) {
-    let mut script = Zeroizing::new(String::with_capacity(text.len()));
-    let mut done = GlobalsRestored::default();
-    for line in text.split_inclusive('\n') {
-        match created(line, roles, spaces) {
-            Some((name, true)) => done.existed.push(name),
-            Some((name, false)) => {
-                done.created.push(name);
-                script.push_str(line);
-            }
-            None => script.push_str(line),
-        }
-    }
-    (script, done)
+/// What the server has.
+struct There {
+    roles: HashSet<String>,
+    spaces: HashSet<String>,
 }
 
-/// The name that a line creates, and whether it is there already.
-fn created(line: &str, roles: &HashSet<String>, spaces: &HashSet<String>) -> Option<(String, bool)> {
-    let one_line = line.trim_end().ends_with(';');
-    let (rest, existing) = match line.strip_prefix("CREATE ROLE ") {
-        Some(rest) => (rest, roles),
-        None => (line.strip_prefix("CREATE TABLESPACE ")?, spaces),
+/// What a statement is about.
+enum About {
+    /// The session that runs it.
+    Session,
+    Role(String),
+    Tablespace(String),
+    /// A role, and the one that becomes a member of it.
+    Membership(String, String),
+    /// Nothing that this reader knows.
+    Unknown,
+}
+
+fn selected(text: &str, there: &There, existing: Existing) -> (Zeroizing<String>, GlobalsRestored) {
+    let mut script = Zeroizing::new(String::with_capacity(text.len()));
+    let mut effect = GlobalsRestored::default();
+    for statement in statements(text) {
+        let about = about(statement);
+        let is_new = there.misses(&about);
+        let creates = statement.starts_with("CREATE ");
+        if let (true, About::Role(name) | About::Tablespace(name)) = (creates, &about) {
+            let list = if is_new {
+                &mut effect.created
+            } else {
+                &mut effect.existed
+            };
+            list.push(name.clone());
+        }
+        let wanted = match about {
+            About::Session => true,
+            _ if creates => is_new,
+            _ => is_new || existing == Existing::Overwrite,
+        };
+        if wanted {
+            script.push_str(statement);
+            script.push('\n');
+        }
+    }
+    (script, effect)
+}
+
+impl There {
+    /// Whether it is about something that the restore makes. A membership is, if one of its two roles is.
+    fn misses(&self, about: &About) -> bool {
+        match about {
+            About::Role(name) => !self.roles.contains(name),
+            About::Tablespace(name) => !self.spaces.contains(name),
+            About::Membership(role, member) => !(self.roles.contains(role) && self.roles.contains(member)),
+            About::Session | About::Unknown => false,
+        }
+    }
+}
+
+fn about(statement: &str) -> About {
+    if statement.starts_with('\\')
+        || statement.starts_with("SET ")
+        || statement.starts_with("SELECT pg_catalog.set_config(")
+    {
+        return About::Session;
+    }
+    let role = |name: String| About::Role(name);
+    let named = match statement.split_once(' ') {
+        Some(("CREATE" | "ALTER", rest)) => subject(rest),
+        Some(("COMMENT", rest)) => rest.strip_prefix("ON ").and_then(subject),
+        Some(("SECURITY", rest)) => rest.split_once(" ON ").and_then(|(_, rest)| subject(rest)),
+        Some(("GRANT" | "REVOKE", rest)) => membership(rest).or_else(|| match rest.split_once(" ON ")? {
+            (_, on) if on.starts_with("TABLESPACE ") => subject(on),
+            // A privilege on a parameter of the server belongs to whom it is given.
+            _ => grantees(statement)?.into_iter().next().map(role),
+        }),
+        _ => None,
     };
-    let (name, _, _) = identifier::split(rest).filter(|_| one_line)?;
-    let exists = existing.contains(&name);
-    Some((name, exists))
+    named.unwrap_or(About::Unknown)
+}
+
+fn subject(text: &str) -> Option<About> {
+    if let Some(rest) = text.strip_prefix("ROLE ") {
+        return Some(About::Role(identifier::split(rest)?.0));
+    }
+    Some(About::Tablespace(
+        identifier::split(text.strip_prefix("TABLESPACE ")?)?.0,
+    ))
+}
+
+/// `team TO member …`
+fn membership(text: &str) -> Option<About> {
+    let (role, _, rest) = identifier::split(text)?;
+    let (member, _, _) = identifier::split(rest.strip_prefix(" TO ")?)?;
+    Some(About::Membership(role, member))
 }
 
 async fn run(settings: &ServerSettings, tools: &ClientTools, script: &[u8]) -> Result<()> {
@@ -145,19 +252,41 @@ mod tests {
     use super::*;
     use futures::stream;
 
+    const DUMP: &str = "SET client_encoding = 'UTF8';\n\nCREATE ROLE kernel;\nALTER ROLE kernel WITH SUPERUSER PASSWORD 'x';\nCREATE ROLE \"new one\";\n\
+        ALTER ROLE \"new one\" WITH LOGIN;\nCOMMENT ON ROLE kernel IS 'two;\nlines';\nGRANT kernel TO team;\nGRANT team TO \"new one\" GRANTED BY kernel;\n\
+        CREATE TABLESPACE fast OWNER kernel LOCATION '/x';\nGRANT ALL ON TABLESPACE fast TO team;\nALTER TABLESPACE slow SET (seq_page_cost=2);\n\
+        GRANT SET ON PARAMETER work_mem TO team;\nDROP ROLE something;\n";
+
+    fn there() -> There {
+        There {
+            roles: ["kernel", "team"].map(str::to_owned).into(),
+            spaces: HashSet::from(["slow".to_owned()]),
+        }
+    }
+
     #[test]
-    fn only_the_creation_of_what_exists_is_left_out() {
-        let text = "CREATE ROLE kernel;\nALTER ROLE kernel WITH SUPERUSER;\nCREATE ROLE \"new one\";\nCREATE TABLESPACE fast OWNER kernel LOCATION '/x';\n";
-        let existing = HashSet::from(["kernel".to_owned()]);
-        let (script, done) = without_existing(text, &existing, &HashSet::new());
+    fn what_is_there_is_left_alone_and_what_is_missing_is_made_with_all_that_belongs_to_it() {
+        let (script, effect) = selected(DUMP, &there(), Existing::LeaveAlone);
         assert_eq!(
             *script,
-            "ALTER ROLE kernel WITH SUPERUSER;\nCREATE ROLE \"new one\";\nCREATE TABLESPACE fast OWNER kernel LOCATION '/x';\n"
+            "SET client_encoding = 'UTF8';\nCREATE ROLE \"new one\";\nALTER ROLE \"new one\" WITH LOGIN;\nGRANT team TO \"new one\" GRANTED BY kernel;\n\
+            CREATE TABLESPACE fast OWNER kernel LOCATION '/x';\nGRANT ALL ON TABLESPACE fast TO team;\n"
         );
         assert_eq!(
-            (done.existed, done.created),
+            (effect.existed, effect.created),
             (vec!["kernel".into()], vec!["new one".into(), "fast".into()])
         );
+    }
+
+    #[test]
+    fn overwriting_leaves_out_only_the_creation_of_what_is_there() {
+        let (script, effect) = selected(DUMP, &there(), Existing::Overwrite);
+        let all: Vec<_> = statements(DUMP)
+            .into_iter()
+            .filter(|statement| *statement != "CREATE ROLE kernel;")
+            .collect();
+        assert_eq!(statements(&script), all);
+        assert_eq!(effect.existed, ["kernel"]);
     }
 
     #[tokio::test]

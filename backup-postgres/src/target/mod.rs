@@ -5,6 +5,7 @@ mod check;
 mod naming;
 mod plan;
 mod restore;
+mod restore_plan;
 mod verify;
 
 use crate::{ServerSettings, ToolLocations, restore::unless_cancelled};
@@ -28,6 +29,7 @@ use futures::{
 pub use backup::{ArtifactDetails, RunDetails};
 pub use naming::{DUMP_TYPE, GLOBALS, GLOBALS_TYPE};
 pub use restore::{RestoreReport, RestoreRequest, Way};
+pub use restore_plan::RestorePlan;
 
 /// Which databases are backed up.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -103,6 +103,7 @@ fn argument(setting: &Setting) -> Arg {
 fn value_name(setting: &Setting) -> &'static str {
     match setting.kind {
         Kind::Path => "FILE",
+        Kind::Folder => "DIR",
         Kind::Number(..) => "N",
         Kind::Bytes => "BYTES",
         Kind::Duration => "TIME",

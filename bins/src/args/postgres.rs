@@ -55,22 +55,22 @@ pub struct DumpArgs {
 
 /// `restore`.
 #[derive(Debug, Clone, Args)]
-#[command(group(clap::ArgGroup::new("what").required(true).args(["database", "globals"]).multiple(false)))]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["database", "globals"]).multiple(true)))]
 #[command(group(clap::ArgGroup::new("origin").args(["at", "from"]).multiple(false)))]
 pub struct RestoreArgs {
-    /// The database to restore.
+    /// The database to restore. With --globals: a key of the store, or a file, to take the roles from instead of a backup.
     #[arg(value_name = "DB")]
     pub database: Option<String>,
     /// A dump to restore instead of a backup's: a key of the store, or a file, as the old script wrote them.
-    #[arg(value_name = "KEY|FILE")]
+    #[arg(value_name = "KEY|FILE", conflicts_with = "globals")]
     pub from: Option<String>,
     /// The backup to restore from [default: latest].
     #[arg(long, value_name = "ID|latest", value_parser = At::from_str)]
     pub at: Option<At>,
     /// Restore into this database instead of DB.
-    #[arg(long, value_name = "NAME", requires = "database")]
+    #[arg(long, value_name = "NAME", requires = "database", conflicts_with = "globals")]
     pub target_db: Option<String>,
-    /// The name of what will be overwritten: NAME if --target-db is given, else DB; with --globals the host of the server.
+    /// The name of what will be overwritten: NAME if --target-db is given, else DB; with --globals the host of the server. A dry run needs none.
     #[arg(long, value_name = "TARGET")]
     pub confirm: Option<String>,
     /// Create the database; it must not exist, and is dropped again if the restore fails.
@@ -79,9 +79,12 @@ pub struct RestoreArgs {
     /// Restore into a fresh database, check it, then exchange names; the old one stays under a printed name.
     #[arg(long, conflicts_with = "globals")]
     pub swap: bool,
-    /// Restore roles and tablespaces.
+    /// Make the roles and tablespaces that the server lacks, and leave alone those that it has.
     #[arg(long)]
     pub globals: bool,
+    /// With --globals: set attributes, passwords and memberships of roles that the server has to those of the backup, too.
+    #[arg(long, requires = "globals")]
+    pub globals_overwrite: bool,
     /// Restore what no key of ours vouches for.
     #[arg(long)]
     pub allow_unauthenticated_origin: bool,
@@ -222,6 +225,9 @@ impl Group for Connection {
         "postgres.sslrootcert",
         "postgres.sslcert",
         "postgres.sslkey",
+        "postgres.maintenance-db",
+        "postgres.pg-bin",
+        "postgres.lock-wait",
     ];
     const GLOBAL: bool = true;
     const HEADING: &'static str = "Server";
@@ -247,7 +253,7 @@ groups! {
         "keep-weekly", "keep-monthly", "lease-wait", "strict", "dry-run"
     ];
     /// Settings of `restore`.
-    RestoreSettings: ["jobs", "strict", "dry-run"];
+    RestoreSettings: ["strict", "dry-run"];
     /// Settings of `verify`.
     VerifySettings: ["no-evidence", "jobs"];
     /// Settings of `prune`.

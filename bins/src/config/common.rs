@@ -1,7 +1,7 @@
 //! What every program is told.
 
 use super::Settings;
-use backup_core::{Result, store::ServerEncryption};
+use backup_core::{Error, ErrorKind, Result, pipeline::Shape, store::ServerEncryption};
 use std::{path::PathBuf, time::Duration};
 
 /// How the log on stderr looks.
@@ -80,15 +80,17 @@ impl Config {
     /// The typed form of `settings`.
     ///
     /// # Errors
-    /// Fails if `quiet` and `verbose` are both given in one layer.
+    /// Fails if `quiet` and `verbose` are both given in one layer, and if `jobs` is more than `memory` allows.
     pub fn from_settings(settings: &Settings) -> Result<Self> {
+        let (memory, jobs) = (settings.need("memory")?, number(settings, "jobs")?);
+        demand_room(memory, jobs)?;
         Ok(Self {
             store: settings.get("store")?,
             key_file: settings.get("key-file")?,
             recovery_keys: settings.get("recovery-key")?.unwrap_or_default(),
             sse: settings.get("sse")?,
-            memory: settings.need("memory")?,
-            jobs: number(settings, "jobs")?,
+            memory,
+            jobs,
             compression_level: number(settings, "compression-level")?.unwrap_or(3),
             keep: keep(settings)?,
             lease_wait: settings.need("lease-wait")?,
@@ -101,6 +103,29 @@ impl Config {
             verbosity: verbosity(settings)?,
         })
     }
+}
+
+/// Each job has a smallest budget. What the operator asks for is not quietly made less; what is chosen here is ([`crate::repository::jobs`]).
+fn demand_room(memory: u64, jobs: Option<usize>) -> Result<()> {
+    let needed = jobs.map_or(0, |jobs| (jobs as u64).saturating_mul(Shape::MIN_BUDGET as u64));
+    let (Some(jobs), true) = (jobs, needed > memory) else {
+        return Ok(());
+    };
+    let mib = |bytes: u64| bytes >> 20;
+    Err(Error::new(
+        ErrorKind::Config,
+        format!(
+            "jobs = {jobs} need {} MiB, and memory is {} MiB",
+            mib(needed),
+            mib(memory)
+        ),
+    )
+    .hint(format!(
+        "each job takes {} MiB at least: --memory {}MiB, or --jobs {}",
+        mib(Shape::MIN_BUDGET as u64),
+        mib(needed),
+        (memory / Shape::MIN_BUDGET as u64).max(1)
+    )))
 }
 
 fn keep(settings: &Settings) -> Result<Keep> {

@@ -2,7 +2,7 @@
 
 use super::{Environment, Secret, Settings, common::number, table::REFUSED_LIBPQ};
 use backup_core::{Error, ErrorKind, Result};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 /// Which databases a dump takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,12 @@ pub struct PostgresConfig {
     pub sslcert: Option<PathBuf>,
     /// Private key of this client.
     pub sslkey: Option<PathBuf>,
+    /// The database for statements about the whole server.
+    pub maintenance_database: String,
+    /// The only folder of the client programs.
+    pub client_programs: Option<PathBuf>,
+    /// How long a lock that others hold is waited for; zero: without end.
+    pub lock_wait: Duration,
     /// What a dump takes.
     pub databases: Selection,
 }
@@ -53,15 +59,21 @@ impl PostgresConfig {
             sslrootcert: settings.get("postgres.sslrootcert")?,
             sslcert: settings.get("postgres.sslcert")?,
             sslkey: settings.get("postgres.sslkey")?,
+            maintenance_database: settings.need("postgres.maintenance-db")?,
+            client_programs: settings.get("postgres.pg-bin")?,
+            lock_wait: settings.need("postgres.lock-wait")?,
             databases: selection(settings)?,
         })
     }
 }
 
 fn refuse_what_only_libpq_honours(environment: &Environment) -> Result<()> {
-    for (name, instead) in REFUSED_LIBPQ {
-        if environment.get(name)?.is_some() {
-            return Err(Error::new(ErrorKind::Config, format!("variable {name} is not supported")).hint(*instead));
+    for refused in REFUSED_LIBPQ {
+        if let Some(value) = environment.get(refused.name)?
+            && !refused.harmless.contains(&value)
+        {
+            let message = format!("variable {} asks for what is not supported", refused.name);
+            return Err(Error::new(ErrorKind::Config, message).hint(refused.instead));
         }
     }
     Ok(())

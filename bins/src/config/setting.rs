@@ -9,6 +9,8 @@ pub enum Kind {
     Secret,
     /// A path of this machine.
     Path,
+    /// A path of a folder of this machine.
+    Folder,
     /// A whole number between these two.
     Number(u64, u64),
     /// A number of bytes, as `128MiB`.

@@ -1,9 +1,10 @@
 //! Every setting of the suite, and the programs with their own defaults.
 
 use super::setting::{
-    Kind::{Bool, Bytes, Choice, Duration, List, Number, Path, Secret, Sse, Text},
+    Kind::{Bool, Bytes, Choice, Duration, Folder, List, Number, Path, Secret, Sse, Text},
     Program, Setting,
 };
+use backup_postgres::DEFAULT_DATABASES_TEXT;
 
 /// Where the configuration file is if nobody says so; it need not exist.
 pub const DEFAULT_FILE: &str = "/etc/platform-backup/config.toml";
@@ -24,9 +25,6 @@ pub const ADMIN: Program = Program {
 
 /// The programs that have a section.
 pub const COMPONENTS: [Program; 1] = [POSTGRES];
-
-const DATABASES: &str = "platform_kernel platform_billing platform_domain platform_files platform_integration platform_module platform_money \
-                         platform_notify";
 
 /// All settings, in the order in which they are shown.
 pub const SETTINGS: &[Setting] = &[
@@ -187,10 +185,33 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("postgres.sslkey", Path, "Private key of this client")
         .env(&["PGSSLKEY"])
         .flag("sslkey"),
+    Setting::new(
+        "postgres.maintenance-db",
+        Text,
+        "Database for statements about the whole server",
+    )
+    .env(&["BACKUP_MAINTENANCE_DB"])
+    .flag("maintenance-db")
+    .default("postgres"),
+    Setting::new(
+        "postgres.pg-bin",
+        Folder,
+        "The only folder to look for pg_dump, pg_dumpall, pg_restore and psql in [default: PATH, then Debian's]",
+    )
+    .env(&["BACKUP_PG_BIN"])
+    .flag("pg-bin"),
+    Setting::new(
+        "postgres.lock-wait",
+        Duration,
+        "Give up on a lock in the server that others hold for this long; 0 waits without end",
+    )
+    .env(&["BACKUP_LOCK_WAIT"])
+    .flag("lock-wait")
+    .default("5m"),
     Setting::new("postgres.databases", List, "Database to back up; may be repeated")
         .env(&["BACKUP_DATABASES"])
         .flag("database")
-        .default(DATABASES),
+        .default(DEFAULT_DATABASES_TEXT),
     Setting::new("postgres.all", Bool, "Back up every database of the server")
         .env(&["BACKUP_ALL"])
         .flag("all")
@@ -206,20 +227,71 @@ pub fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
 }
 
-/// Variables of libpq that would send `pg_dump` elsewhere than this program, or ask for a protection that it does not give; each with what to use instead.
-pub const REFUSED_LIBPQ: &[(&str, &str)] = &[
-    ("PGSERVICE", "give host, port and user themselves"),
-    ("PGSERVICEFILE", "give host, port and user themselves"),
-    ("PGHOSTADDR", "give the address as PGHOST"),
-    ("PGPASSFILE", "give the password in a file: POSTGRES_PASSWORD_FILE"),
-    ("PGOPTIONS", "set server parameters with ALTER ROLE … SET"),
-    ("PGTARGETSESSIONATTRS", "name the server to back up as PGHOST"),
-    ("PGREQUIREPEER", "use PGSSLMODE=verify-full"),
-    ("PGREQUIREAUTH", "use PGSSLMODE=verify-full"),
-    ("PGCHANNELBINDING", "use PGSSLMODE=verify-full"),
-    ("PGSSLCRL", "use a root certificate that vouches for the server alone"),
-    (
-        "PGSSLCRLDIR",
-        "use a root certificate that vouches for the server alone",
+/// A variable of libpq that the client programs are not given and that this program does not follow.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused {
+    /// Its name.
+    pub name: &'static str,
+    /// Values that ask for nothing but what is done anyway.
+    pub harmless: &'static [&'static str],
+    /// What to use instead.
+    pub instead: &'static str,
+}
+
+const fn refused(name: &'static str, harmless: &'static [&'static str], instead: &'static str) -> Refused {
+    Refused {
+        name,
+        harmless,
+        instead,
+    }
+}
+
+const GSS: &str = "unset it and use TLS with a password or a client certificate: GSSAPI is not supported";
+const CRL: &str = "use a root certificate that vouches for the server alone";
+const PROTOCOL: &str = "unset it: the versions of the protocol and of TLS are negotiated, TLS 1.2 or newer";
+const SERVER: &str = "give host, port and user themselves";
+
+/// Variables of libpq that would send `pg_dump` elsewhere than this program, or ask for a protection that it does not give. Those that only change how a
+/// session looks (`PGAPPNAME`, `PGTZ`, `PGDATESTYLE`, `PGCLIENTENCODING`, `PGGEQO`, `PGLOCALEDIR`) mean nothing to a backup.
+pub const REFUSED_LIBPQ: &[Refused] = &[
+    refused("PGSERVICE", &[], SERVER),
+    refused("PGSERVICEFILE", &[], SERVER),
+    refused("PGSYSCONFDIR", &[], SERVER),
+    refused("PGHOSTADDR", &[], "give the address as PGHOST"),
+    refused("PGDATABASE", &[], "name databases with --database or BACKUP_DATABASES"),
+    refused("PGPASSFILE", &[], "give the password in a file: POSTGRES_PASSWORD_FILE"),
+    refused("PGOPTIONS", &[], "set server parameters with ALTER ROLE … SET"),
+    refused("PGTARGETSESSIONATTRS", &["any"], "name the server to back up as PGHOST"),
+    refused(
+        "PGLOADBALANCEHOSTS",
+        &["disable"],
+        "name the server to back up as PGHOST",
     ),
+    refused("PGCONNECT_TIMEOUT", &[], "use --deadline or BACKUP_DEADLINE"),
+    refused("PGREQUIREPEER", &[], "use PGSSLMODE=verify-full"),
+    refused("PGREQUIREAUTH", &[], "use PGSSLMODE=verify-full"),
+    refused("PGCHANNELBINDING", &["prefer", "disable"], "use PGSSLMODE=verify-full"),
+    refused("PGREQUIRESSL", &["0"], "use PGSSLMODE=require"),
+    refused(
+        "PGSSLNEGOTIATION",
+        &["postgres"],
+        "unset it: TLS is asked for as every server understands it",
+    ),
+    refused("PGSSLCOMPRESSION", &["0"], "unset it: TLS is never compressed"),
+    refused("PGSSLSNI", &["1"], "unset it: the name of the host is always sent"),
+    refused(
+        "PGSSLCERTMODE",
+        &["allow"],
+        "unset it: a certificate is shown if PGSSLCERT names one",
+    ),
+    refused("PGSSLCRL", &[], CRL),
+    refused("PGSSLCRLDIR", &[], CRL),
+    refused("PGSSLMINPROTOCOLVERSION", &["TLSv1", "TLSv1.1", "TLSv1.2"], PROTOCOL),
+    refused("PGSSLMAXPROTOCOLVERSION", &[], PROTOCOL),
+    refused("PGMINPROTOCOLVERSION", &["3.0"], PROTOCOL),
+    refused("PGMAXPROTOCOLVERSION", &[], PROTOCOL),
+    refused("PGGSSENCMODE", &["disable", "prefer"], GSS),
+    refused("PGGSSDELEGATION", &["0"], GSS),
+    refused("PGGSSLIB", &[], GSS),
+    refused("PGKRBSRVNAME", &[], GSS),
 ];

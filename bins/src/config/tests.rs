@@ -385,6 +385,24 @@ fn encryption_by_the_store_reads_as_the_aws_command_spells_it() {
 }
 
 #[test]
+fn more_jobs_than_the_memory_is_good_for_are_refused_with_both_numbers() {
+    let case = Case::new("").flag("jobs", &["6"]);
+    let error = case.error();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.to_string(), "jobs = 6 need 144 MiB, and memory is 128 MiB");
+    assert_eq!(
+        error.hints(),
+        ["each job takes 24 MiB at least: --memory 144MiB, or --jobs 5"]
+    );
+    assert_eq!(case.flag("memory", &["144MiB"]).config().jobs, Some(6));
+    assert_eq!(
+        Case::new("memory = \"1MiB\"").config().jobs,
+        None,
+        "what was not asked for is not refused"
+    );
+}
+
+#[test]
 fn recovery_keys_are_separated_by_white_space_or_commas() {
     let case = Case::new("").env([("BACKUP_RECOVERY_KEY", "one,two\nthree ")]);
     assert_eq!(case.config().recovery_keys, ["one", "two", "three"]);
@@ -395,9 +413,14 @@ fn recovery_keys_are_separated_by_white_space_or_commas() {
 
 #[test]
 fn libpq_variables_that_would_lead_pg_dump_elsewhere_are_refused() {
-    for (name, _) in REFUSED_LIBPQ {
+    for refused in REFUSED_LIBPQ {
+        let name = refused.name;
         let error = Case::new("").env([(name, "x")]).error();
         assert_eq!((error.kind(), error.hints().len()), (ErrorKind::Config, 1), "{name}");
+        assert!(error.to_string().contains(name), "{error:?}");
+        for harmless in refused.harmless {
+            Case::new("").env([(name, harmless)]).postgres();
+        }
     }
 }
 

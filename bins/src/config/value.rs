@@ -11,7 +11,7 @@ pub enum Value {
     Text(String),
     /// [`Kind::Secret`].
     Secret(Secret),
-    /// [`Kind::Path`].
+    /// [`Kind::Path`] or [`Kind::Folder`].
     Path(PathBuf),
     /// [`Kind::Number`] or [`Kind::Bytes`].
     Number(u64),
@@ -39,7 +39,7 @@ pub(super) fn parse(kind: Kind, given: &[String]) -> Result<Value, String> {
     let parsed = match kind {
         Kind::Text | Kind::List => Some(Value::Text(text.clone())),
         Kind::Secret => Some(Value::Secret(Secret::new(text.clone()))),
-        Kind::Path => Some(Value::Path(text.into())),
+        Kind::Path | Kind::Folder => Some(Value::Path(text.into())),
         Kind::Number(low, high) => text
             .parse()
             .ok()
@@ -58,7 +58,7 @@ pub(super) fn parse(kind: Kind, given: &[String]) -> Result<Value, String> {
 pub(super) fn expected(kind: Kind) -> String {
     match kind {
         Kind::Text | Kind::Secret => "text".into(),
-        Kind::Path => "a path".into(),
+        Kind::Path | Kind::Folder => "a path".into(),
         Kind::Number(low, high) => format!("a whole number from {low} to {high}"),
         Kind::Bytes => "a number of bytes, as 128MiB".into(),
         Kind::Duration => "a time span, as 90s, 5m or 2h".into(),

@@ -1,5 +1,7 @@
 //! `check`: look before it matters.
 
+mod disk;
+
 use super::{PROGRAM, target::target};
 use crate::{
     context::Context,
@@ -21,6 +23,7 @@ pub(super) async fn check(context: &Context) -> Result<()> {
     let cx = repository::for_reading(context, PROGRAM)?;
     let mut findings = keys(context, &cx);
     findings.extend(store(context, &cx).await);
+    findings.extend(disk::free(context, &cx).await);
     findings.extend(target.check(&cx).await?);
     let serious = findings
         .iter()
@@ -30,10 +33,11 @@ pub(super) async fn check(context: &Context) -> Result<()> {
     if serious == 0 {
         return Ok(());
     }
-    Err(Error::new(
-        ErrorKind::Findings,
-        format!("{serious} findings need attention"),
-    ))
+    let message = match serious {
+        1 => "1 finding needs attention".to_owned(),
+        _ => format!("{serious} findings need attention"),
+    };
+    Err(Error::new(ErrorKind::Findings, message))
 }
 
 fn keys(context: &Context, cx: &core::Context) -> Vec<Finding> {

@@ -1,10 +1,10 @@
 //! `dump`: back up databases, roles and tablespaces.
 
-use super::{PROGRAM, prune, target::target};
+use super::{PROGRAM, prune, strict, target::target};
 use crate::{context::Context, output::Report, repository, table::safe};
 use backup_core::{
     Error, ErrorKind, Result,
-    event::{Event, Finding, Severity},
+    event::{Event, Finding},
     run::{BackupReport, backup},
     target::{BackupTarget, Plan},
 };
@@ -41,29 +41,24 @@ fn finish(context: &Context, cx: &backup_core::Context, report: &BackupReport, f
     context
         .output
         .line(&format!("PostgreSQL backup complete: {location}"))?;
-    let serious = findings.iter().any(|finding| finding.severity > Severity::Note);
-    if context.config.strict && serious {
-        return Err(Error::new(
-            ErrorKind::Findings,
-            "the backup is complete, and there are findings",
-        ));
+    strict(context, &findings, "the backup is complete")
+}
+
+/// A server or a store that is gone fails everything in the same way, and then that is what is wrong.
+fn in_common(mut kinds: impl Iterator<Item = ErrorKind>) -> ErrorKind {
+    match kinds.next() {
+        Some(first @ (ErrorKind::SourceUnreachable | ErrorKind::StoreUnreachable | ErrorKind::StoreFailed))
+            if kinds.all(|kind| kind == first) =>
+        {
+            first
+        }
+        _ => ErrorKind::SourceFailed,
     }
-    Ok(())
 }
 
 /// A partial backup is an error: 6, or what all failures have in common, if that is a server or a store that is gone.
 fn incomplete(report: &BackupReport) -> Error {
-    let mut kinds = report.failures.iter().map(|failed| failed.error.kind());
-    let first = kinds.next().unwrap_or(ErrorKind::SourceFailed);
-    let of_its_own = matches!(
-        first,
-        ErrorKind::SourceUnreachable | ErrorKind::StoreUnreachable | ErrorKind::StoreFailed
-    );
-    let kind = if of_its_own && kinds.all(|kind| kind == first) {
-        first
-    } else {
-        ErrorKind::SourceFailed
-    };
+    let kind = in_common(report.failures.iter().map(|failed| failed.error.kind()));
     let failed: Vec<String> = report
         .failures
         .iter()
@@ -154,5 +149,21 @@ impl Report for Done {
     /// People read the documented lines.
     fn text(&self) -> String {
         String::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_that_have_a_server_or_store_in_common_end_with_its_code_and_others_with_6() {
+        use ErrorKind::{Damaged, SourceFailed, SourceUnreachable, StoreFailed, StoreUnreachable};
+        for kind in [SourceUnreachable, StoreUnreachable, StoreFailed] {
+            assert_eq!(in_common([kind, kind].into_iter()), kind);
+            assert_eq!(in_common([kind, SourceFailed].into_iter()), SourceFailed);
+        }
+        assert_eq!(in_common([StoreFailed, StoreUnreachable].into_iter()), SourceFailed);
+        assert_eq!(in_common([Damaged, Damaged].into_iter()), SourceFailed);
     }
 }

@@ -28,12 +28,8 @@ pub(super) async fn list(context: &Context) -> Result<()> {
             shown.backups.push(Line::new(&cx, &entry));
         }
     }
-    let mut strangers = foreign::foreign(&cx);
-    while let Some(key) = strangers.try_next().await? {
-        shown.foreign += 1;
-        if shown.foreign_names.len() < NAMED {
-            shown.foreign_names.push(cx.store.location().of(&key));
-        }
+    if let Err(error) = shown.look_for_strangers(&cx).await {
+        shown.unlisted = Some(error.chain());
     }
     if let Some(finding) = shown.finding() {
         context.events.emit(Event::Finding(finding));
@@ -46,6 +42,8 @@ struct Shown {
     backups: Vec<Line>,
     foreign: u64,
     foreign_names: Vec<String>,
+    /// Why the files of others could not all be listed.
+    unlisted: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -115,7 +113,27 @@ fn mode(mode: Mode) -> &'static str {
 }
 
 impl Shown {
+    async fn look_for_strangers(&mut self, cx: &backup_core::Context) -> Result<()> {
+        let mut strangers = foreign::foreign(cx);
+        while let Some(key) = strangers.try_next().await? {
+            self.foreign += 1;
+            if self.foreign_names.len() < NAMED {
+                self.foreign_names.push(cx.store.location().of(&key));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is ours is known whatever became of the rest.
     fn finding(&self) -> Option<Finding> {
+        if let Some(error) = &self.unlisted {
+            return Some(Finding {
+                severity: Severity::Warning,
+                subject: "foreign files".to_owned(),
+                message: format!("could not be listed: {error}"),
+                hint: Some("the backups above are complete; `check` looks at the store".to_owned()),
+            });
+        }
         (self.foreign > 0).then(|| Finding {
             severity: Severity::Note,
             subject: "foreign files".to_owned(),

@@ -12,10 +12,24 @@ use crate::{
     args::postgres::{Asked, PostgresArgs},
     context::Context,
 };
-use backup_core::Result;
+use backup_core::{
+    Error, ErrorKind, Result,
+    event::{Finding, Severity},
+};
 
 /// The name in manifests and headers.
 const PROGRAM: &str = "backup-postgres";
+
+/// With `--strict`, findings that matter are no success: `done` was done, and somebody has to look.
+fn strict(context: &Context, findings: &[Finding], done: &str) -> Result<()> {
+    if context.config.strict && findings.iter().any(|finding| finding.severity > Severity::Note) {
+        return Err(Error::new(
+            ErrorKind::Findings,
+            format!("{done}, and there are findings"),
+        ));
+    }
+    Ok(())
+}
 
 /// Does what was asked for.
 ///

@@ -1,17 +1,22 @@
 //! `restore`: one database, or roles and tablespaces.
 
+mod confirmation;
 mod origin;
 mod report;
 
-use super::{PROGRAM, target::target};
+use super::{PROGRAM, strict, target::target};
 use crate::{args::postgres::RestoreArgs, context::Context, repository};
-use backup_core::{self as core, Error, ErrorKind, Result, event::Event};
+use backup_core::{
+    self as core, Error, ErrorKind, Result,
+    event::{Event, Finding},
+};
 use backup_postgres::{
     ClientTools, PgDump, Session,
-    restore::{closing_lines, restore_globals},
+    restore::{Existing, GlobalsPlan, closing_lines},
     server_facts,
     target::{GLOBALS, RestoreRequest, Way},
 };
+use confirmation::demand_confirmation;
 use origin::Origin;
 use report::{PlannedRestore, Restored, RestoredGlobals};
 
@@ -20,8 +25,8 @@ pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()>
     let target = target(context)?;
     let cx = repository::for_reading(context, PROGRAM)?;
     match &args.database {
-        Some(database) => one_database(context, &cx, &target, args, database).await,
-        None => globals(context, &cx, &target, args).await,
+        Some(database) if !args.globals => one_database(context, &cx, &target, args, database).await,
+        from => globals(context, &cx, &target, args, from.as_deref()).await,
     }
 }
 
@@ -33,9 +38,9 @@ async fn one_database(
     database: &str,
 ) -> Result<()> {
     let name = args.target_db.as_deref().unwrap_or(database);
-    demand_confirmation(args, name)?;
-    let origin = Origin::find(cx, args, database).await?;
-    origin.announce(context)?;
+    demand_confirmation(context, args, name)?;
+    let origin = Origin::find(cx, args, args.from.as_deref(), database).await?;
+    let mut findings = origin.announce(context, cx, name);
     let request = RestoreRequest {
         database: name.to_owned(),
         dump_of: Some(database.to_owned()),
@@ -43,18 +48,36 @@ async fn one_database(
         id: origin.id(cx),
     };
     if context.config.dry_run {
-        return context.output.report(&PlannedRestore::new(name, &origin));
+        return dry_run(context, cx, target, (&request, &origin), findings).await;
     }
     let restored = target.restore(cx, &request, || origin.open(cx)).await;
     let report = restored.map_err(|error| origin.explain(error))?;
-    for finding in &report.findings {
-        context.events.emit(Event::Finding(finding.clone()));
-    }
     context.output.report(&Restored::new(name, &origin, &report))?;
     for line in closing_lines(database) {
         context.output.line(&line)?;
     }
-    Ok(())
+    findings.extend(report.findings);
+    strict(context, &findings, "the restore is complete")
+}
+
+/// Everything but the restore itself.
+async fn dry_run(
+    context: &Context,
+    cx: &core::Context,
+    target: &PgDump,
+    (request, origin): (&RestoreRequest, &Origin),
+    mut findings: Vec<Finding>,
+) -> Result<()> {
+    let plan = target.plan_restore(cx, request, origin.open(cx)).await;
+    let plan = plan.map_err(|error| origin.explain(error))?;
+    for finding in &plan.findings {
+        context.events.emit(Event::Finding(finding.clone()));
+    }
+    context
+        .output
+        .report(&PlannedRestore::new(request, origin.described(cx), &plan))?;
+    findings.extend(plan.findings);
+    strict(context, &findings, "the restore was planned")
 }
 
 fn way(args: &RestoreArgs) -> Way {
@@ -66,29 +89,41 @@ fn way(args: &RestoreArgs) -> Way {
 }
 
 /// Roles and tablespaces; the host is what is overwritten.
-async fn globals(context: &Context, cx: &core::Context, target: &PgDump, args: &RestoreArgs) -> Result<()> {
-    demand_confirmation(args, &target.settings.host)?;
-    let origin = Origin::find(cx, args, GLOBALS).await?;
-    origin.announce(context)?;
+async fn globals(
+    context: &Context,
+    cx: &core::Context,
+    target: &PgDump,
+    args: &RestoreArgs,
+    from: Option<&str>,
+) -> Result<()> {
+    if from.is_some() && args.at.is_some() {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "--at and a key or file to restore from exclude each other",
+        ));
+    }
+    demand_confirmation(context, args, &target.settings.host)?;
+    let origin = Origin::find(cx, args, from, GLOBALS).await?;
+    let findings = origin.announce(context, cx, "roles and tablespaces");
     let session = Session::connect(&target.settings, &target.settings.maintenance_database).await?;
     let facts = server_facts(&session).await?;
     let tools = ClientTools::find(&target.tools, facts.version.major()).await?;
-    if context.config.dry_run {
-        return context.output.report(&PlannedRestore::new(GLOBALS, &origin));
-    }
-    let done = restore_globals(&target.settings, &tools, origin.open(cx))
-        .await
-        .map_err(|error| origin.explain(error))?;
-    context.output.report(&RestoredGlobals::new(&origin, done))
-}
-
-fn demand_confirmation(args: &RestoreArgs, name: &str) -> Result<()> {
-    if args.confirm.as_deref() == Some(name) {
-        return Ok(());
-    }
-    let message = match &args.confirm {
-        None => format!("a restore overwrites {name}, and that was not confirmed"),
-        Some(other) => format!("a restore overwrites {name}, but {other} was confirmed"),
+    let existing = if args.globals_overwrite {
+        Existing::Overwrite
+    } else {
+        Existing::LeaveAlone
     };
-    Err(Error::new(ErrorKind::Refused, message).hint(format!("if that is what you want: --confirm {name}")))
+    let plan = GlobalsPlan::new(&target.settings, origin.open(cx), existing).await;
+    let plan = plan.map_err(|error| origin.explain(error))?;
+    let dry_run = context.config.dry_run;
+    let effect = if dry_run {
+        plan.effect().clone()
+    } else {
+        plan.run(&tools).await?
+    };
+    let from = origin.described(cx);
+    context
+        .output
+        .report(&RestoredGlobals::new(from, effect, existing, dry_run))?;
+    strict(context, &findings, "roles and tablespaces are restored")
 }

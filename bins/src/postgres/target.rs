@@ -5,19 +5,12 @@ use crate::{
     context::Context,
     repository,
 };
-use backup_core::{Error, ErrorKind, Result};
+use backup_core::Result;
 use backup_postgres as pg;
 
 /// The target that all verbs work on.
 pub(super) fn target(context: &Context) -> Result<pg::PgDump> {
     let config = PostgresConfig::from_settings(&context.settings, &context.environment)?;
-    if config.sslcert.is_some() || config.sslkey.is_some() {
-        return Err(Error::new(
-            ErrorKind::Config,
-            "client certificates for PostgreSQL are not supported yet",
-        )
-        .hint("leave out PGSSLCERT and PGSSLKEY, and log in with a password"));
-    }
     Ok(pg::PgDump {
         settings: pg::ServerSettings {
             host: config.host,
@@ -26,11 +19,15 @@ pub(super) fn target(context: &Context) -> Result<pg::PgDump> {
             password: config.password.map(|password| pg::Secret::new(password.expose())),
             sslmode: config.sslmode.parse()?,
             sslrootcert: config.sslrootcert,
+            sslcert: config.sslcert,
+            sslkey: config.sslkey,
             connect_timeout: context.config.deadline,
+            lock_timeout: config.lock_wait,
+            maintenance_database: config.maintenance_database,
             ..pg::ServerSettings::default()
         },
         tools: pg::ToolLocations {
-            folder: None,
+            folder: config.client_programs,
             path: context.environment.get("PATH")?.map(Into::into),
         },
         selection: match config.databases {

@@ -74,7 +74,7 @@ async fn one(
         Depth::Objects => catalog::Depth::Objects,
         Depth::Content => catalog::Depth::Content,
     };
-    let found = run::verify(cx, target, manifest, depth).await;
+    let found = run::verify_at_once(cx, target, manifest, depth, repository::jobs(context)).await;
     // What was not looked at to its end proves damage at most, never health.
     if context.config.evidence && (found.is_good() || !found.damage.is_empty()) {
         evidence::record(cx, &proof(cx, signed, depth, &found.damage)).await?;
@@ -130,6 +130,8 @@ struct Line {
     state: String,
     authentic: bool,
     artifacts: usize,
+    /// What was to be backed up and was not.
+    missing: Vec<String>,
     damage: Vec<String>,
 }
 
@@ -141,12 +143,31 @@ impl Line {
             state: entry.state().to_string(),
             authentic: entry.is_authentic(cx),
             artifacts: manifest.artifacts.len(),
+            missing: manifest.failures.iter().map(|failed| failed.name.clone()).collect(),
             damage: found
                 .damage
                 .iter()
                 .map(|damage| format!("{}: {}", damage.key, damage.what))
                 .collect(),
         }
+    }
+
+    /// What is there may be sound while something is missing: that is not plainly "ok".
+    fn result(&self) -> String {
+        if !self.damage.is_empty() {
+            return "DAMAGED".to_owned();
+        }
+        if !self.ok {
+            return "not looked at to its end".to_owned();
+        }
+        let mut result = "ok".to_owned();
+        if !self.missing.is_empty() {
+            result.push_str(&format!(", but PARTIAL: without {}", self.missing.join(", ")));
+        }
+        if !self.authentic {
+            result.push_str(", unauthenticated");
+        }
+        result
     }
 
     fn unreadable(entry: &Entry, error: &Error) -> Self {
@@ -156,6 +177,7 @@ impl Line {
             state: entry.state().to_string(),
             authentic: false,
             artifacts: 0,
+            missing: Vec::new(),
             damage: vec![error.chain()],
         }
     }
@@ -170,13 +192,12 @@ impl Report for Shown {
             ("RESULT", Align::Left),
         ]);
         for line in &self.lines {
-            let result = match (line.ok, line.authentic) {
-                (true, true) => "ok",
-                (true, false) => "ok, unauthenticated",
-                (false, _) if line.damage.is_empty() => "not looked at to its end",
-                (false, _) => "DAMAGED",
-            };
-            table.row([line.id.as_str(), &line.state, &line.artifacts.to_string(), result]);
+            table.row([
+                line.id.as_str(),
+                &line.state,
+                &line.artifacts.to_string(),
+                &line.result(),
+            ]);
         }
         let damage: String = self
             .lines

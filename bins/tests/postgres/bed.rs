@@ -228,8 +228,19 @@ impl Bed {
 
     /// Runs `backup-admin`.
     pub(crate) fn admin(&self, arguments: &[&str]) -> Output {
-        let mut command = self.program(env!("CARGO_BIN_EXE_backup-admin"), arguments);
-        Output::of(command.output().unwrap())
+        Output::of(self.admin_command(arguments).output().unwrap())
+    }
+
+    pub(crate) fn admin_command(&self, arguments: &[&str]) -> Command {
+        self.program(env!("CARGO_BIN_EXE_backup-admin"), arguments)
+    }
+
+    /// Writes what is opened of an object into a file.
+    #[track_caller]
+    pub(crate) fn save(&self, key: &str, file: &str) {
+        let output = self.admin_command(&["cat", key]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::write(file, output.stdout).unwrap();
     }
 
     /// Starts `backup-postgres` and does not wait.

@@ -1,7 +1,7 @@
 //! How runs end that cannot do what was asked.
 
 use crate::bed::{Bed, Output, database, platform, write_private};
-use backup_tests::{Minio, Postgres, free_port};
+use backup_tests::{Action, FaultProxy, Minio, Postgres, Rule, free_port};
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 const NOTHING: Vec<String> = Vec::new();
@@ -24,7 +24,10 @@ fn an_unknown_flag_verb_or_value_ends_with_2() {
         &["restore", "a", "--at", "yesterday"],
         &["restore"],
         &["--database", "x", "list"],
-        &["restore", "a", "--globals"],
+        &["restore", "a", "b", "--globals"],
+        &["restore", "a", "--globals", "--at", "latest", "--confirm", "127.0.0.1"],
+        &["restore", "a", "--globals-overwrite"],
+        &["restore", "a", "--jobs", "2"],
         &["verify", "--all", "latest"],
     ] {
         let output = bed.run(arguments).ends_with(2);
@@ -45,6 +48,56 @@ fn a_server_that_is_down_ends_with_5_and_no_backup() {
     assert_eq!(bed.look().keys(), NOTHING);
     bed.set("PGHOST", "no-such-host.invalid");
     bed.run(&["--deadline", "3s"]).ends_with(5);
+}
+
+#[test]
+fn a_server_that_takes_connections_and_says_nothing_ends_with_5_when_the_deadline_is_over() {
+    let mut bed = Bed::folder();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    bed.set("PGPORT", &silent.local_addr().unwrap().port().to_string());
+    for arguments in [
+        &["--deadline", "1s"][..],
+        &[
+            "restore",
+            "--globals",
+            "--deadline",
+            "1s",
+            "--confirm",
+            "127.0.0.1",
+            "roles.sql",
+        ],
+    ] {
+        std::fs::write(bed.path("roles.sql"), "-- PostgreSQL database cluster dump complete\n").unwrap();
+        bed.run(arguments)
+            .ends_with(5)
+            .says(&["did not answer within 1 seconds", "HINT: check host and port"]);
+    }
+}
+
+#[test]
+fn failures_that_are_all_the_stores_end_with_8_and_with_one_of_the_server_among_them_with_6() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(FaultProxy::start(Minio::shared().port()));
+    let (mut bed, _) = (Bed::minio(), database("store_fails"));
+    bed.set("AWS_ENDPOINT_URL", &proxy.endpoint());
+    let arguments = [
+        "--deadline",
+        "2s",
+        "--database",
+        "store_fails",
+        "--database",
+        "no_such_one",
+    ];
+    // The first path is that of all objects: then nothing is stored, and there is no backup.
+    for (path, partial) in [(".pbe", false), ("store_fails.pgdump", true)] {
+        proxy.clear();
+        for method in ["POST", "PUT"] {
+            proxy.add(Rule::new(Action::Status(403)).method(method).path(path));
+        }
+        let output = bed.run(&arguments[..4]).ends_with(8).says(&["HINT: "]);
+        assert_eq!(output.stderr.contains("PARTIAL"), partial, "{output:?}");
+    }
+    bed.run(&arguments).ends_with(6).says(&["PARTIAL", "no_such_one"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A bucket that the old script filled: its files are named, and stay.
 
 use crate::bed::{Bed, database};
+use backup_tests::{Action, FaultProxy, Minio, Rule};
 
 const OLD: [&str; 4] = [
     "20240101_030000/platform_kernel.pgdump",
@@ -56,4 +57,22 @@ fn files_of_the_old_script_are_listed_as_foreign_and_never_pruned_on_seaweedfs()
 #[test]
 fn files_of_the_old_script_are_listed_as_foreign_and_never_pruned_in_a_folder() {
     stay_through_everything(&Bed::folder(), "foreign_folder");
+}
+
+#[test]
+fn what_is_ours_is_listed_even_if_the_files_of_others_cannot_be() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let proxy = runtime.block_on(FaultProxy::start(Minio::shared().port()));
+    let (mut bed, _) = (Bed::minio(), database("ours"));
+    let id = bed.dump("ours");
+    bed.look().write("somebody_elses/notes.txt", b"mine".to_vec());
+    bed.set("AWS_ENDPOINT_URL", &proxy.endpoint());
+    proxy.add(Rule::new(Action::Status(403)).method("GET").path("somebody_elses"));
+    bed.run(&["list"])
+        .succeeds()
+        .shows(&[&id, "COMPLETE"])
+        .says(&["foreign files: could not be listed"]);
+    let listed = bed.run(&["list", "--json"]).succeeds().json();
+    assert_eq!(listed["backups"][0]["id"], id);
+    assert!(listed["unlisted"].is_string(), "{listed}");
 }

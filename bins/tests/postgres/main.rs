@@ -14,6 +14,7 @@ mod partial;
 mod restore;
 mod retention;
 mod secrets;
+mod settings;
 mod signals;
 mod store;
 mod whole_job;

@@ -120,6 +120,29 @@ fn stopped_in_an_upload(signal: Signal, code: i32, name: &str) {
 }
 
 #[test]
+fn a_second_signal_while_stopping_ends_the_program_and_its_pg_dump_at_once() {
+    let (server, name) = (Postgres::shared(), "stopped_twice");
+    load_big_table(server, name, 60_000_000);
+    let runtime = Runtime::new().unwrap();
+    let proxy = runtime.block_on(FaultProxy::start(Minio::shared().port()));
+    let mut bed = Bed::minio();
+    bed.set("AWS_ENDPOINT_URL", &proxy.endpoint());
+    let stall = || Rule::new(Action::Stall(Duration::from_secs(600)));
+    proxy.add(stall().method("PUT").path("partNumber=2"));
+    proxy.add(stall().method("DELETE"));
+    let running = bed.start(&["--memory", "20MiB", "--compression-level", "1", "--database", name]);
+    wait_until(|| proxy.log().iter().any(|request| request.contains("partNumber=2")));
+    send(Signal::TERM, &running);
+    wait_until(|| proxy.log().iter().any(|request| request.starts_with("DELETE ")));
+    send(Signal::INT, &running);
+    Output::of(running.wait_with_output().unwrap())
+        .ends_with(130)
+        .says(&["a second signal ends the program at once"]);
+    let sessions = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
+    wait_until(|| server.psql("postgres", &sessions) == "0");
+}
+
+#[test]
 fn sigterm_in_an_upload_ends_with_143_and_leaves_neither_object_nor_upload() {
     stopped_in_an_upload(Signal::TERM, 143, "upload_term");
 }

@@ -146,7 +146,7 @@ fn roles(bed: &Bed, server: &Postgres) {
         .says(&["--confirm 127.0.0.1"]);
     bed.run(&["restore", "--globals", "--confirm", "127.0.0.1"])
         .succeeds()
-        .shows(&["roles and tablespaces: 1 made"]);
+        .shows(&["made: night_shift\n"]);
     let limit = "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'night_shift'";
     assert_eq!(server.psql("postgres", limit), "3");
 }

@@ -1,6 +1,11 @@
 use crate::fixture::{settings, tools};
 use backup_core::ErrorKind;
-use backup_postgres::{Secret, ServerSettings, Session, dump::globals_stream, restore::restore_globals, server_facts};
+use backup_postgres::{
+    Secret, ServerSettings, Session,
+    dump::globals_stream,
+    restore::{Existing, GlobalsPlan, GlobalsRestored},
+    server_facts,
+};
 use backup_tests::Postgres;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -20,6 +25,14 @@ async fn globals(settings: &ServerSettings) -> (String, Option<String>) {
     )
 }
 
+async fn restore(settings: &ServerSettings, sql: &str, existing: Existing) -> backup_core::Result<GlobalsRestored> {
+    let stream = stream::iter([Ok(Bytes::from(sql.to_owned()))]);
+    GlobalsPlan::new(settings, stream, existing)
+        .await?
+        .run(&tools().await)
+        .await
+}
+
 #[tokio::test]
 async fn roles_come_back_with_passwords_and_memberships_and_existing_ones_do_not_stop_it() {
     let server = Postgres::start();
@@ -29,24 +42,31 @@ async fn roles_come_back_with_passwords_and_memberships_and_existing_ones_do_not
     let (sql, hint) = globals(&settings(&server)).await;
     assert!(hint.is_none() && sql.contains("SCRAM-SHA-256"));
     server.psql("postgres", "DROP ROLE \"Odd one\"; ALTER ROLE team LOGIN");
-    let (settings, tools) = (settings(&server), tools().await);
-    let cut = stream::iter([Ok(Bytes::from(sql[..sql.len() / 2].to_owned()))]);
-    assert_eq!(
-        restore_globals(&settings, &tools, cut).await.unwrap_err().kind(),
-        ErrorKind::Damaged
-    );
+    let settings = settings(&server);
+    let cut = restore(&settings, &sql[..sql.len() / 2], Existing::Overwrite)
+        .await
+        .unwrap_err();
+    assert_eq!(cut.kind(), ErrorKind::Damaged);
     for created in [vec!["Odd one".to_owned()], vec![]] {
-        let done = restore_globals(&settings, &tools, stream::iter([Ok(Bytes::from(sql.clone()))]))
-            .await
-            .unwrap();
+        let done = restore(&settings, &sql, Existing::LeaveAlone).await.unwrap();
         assert_eq!(done.created, created);
         assert!(done.existed.contains(&"team".into()) && done.existed.contains(&"kernel".into()));
     }
+    assert_eq!(
+        server.psql("postgres", "SELECT rolcanlogin FROM pg_roles WHERE rolname = 'team'"),
+        "t",
+        "a role that was there stays as it is"
+    );
+    server.psql("postgres", "ALTER ROLE team NOLOGIN");
+    assert_eq!(server.psql("postgres", describe), before);
+    server.psql(
+        "postgres",
+        "ALTER ROLE \"Odd one\" NOLOGIN PASSWORD 'y'; ALTER ROLE team LOGIN",
+    );
+    restore(&settings, &sql, Existing::Overwrite).await.unwrap();
     assert_eq!(server.psql("postgres", describe), before);
     let broken = sql.replace("ALTER ROLE team ", "ALTER ROLE nobody ");
-    let error = restore_globals(&settings, &tools, stream::iter([Ok(Bytes::from(broken))]))
-        .await
-        .unwrap_err();
+    let error = restore(&settings, &broken, Existing::Overwrite).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::SourceFailed);
     assert!(error.chain().contains("role \"nobody\" does not exist"), "{error:?}");
 }

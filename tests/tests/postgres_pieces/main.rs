@@ -8,6 +8,7 @@ mod fixture;
 mod fresh;
 mod globals;
 mod in_place;
+mod lock_watch;
 mod secrets;
 mod target;
 mod tls;

@@ -105,6 +105,66 @@ async fn pg_dump_agrees(good: &ServerSettings, bad: &ServerSettings) {
     }
 }
 
+/// A certificate for the role `teller`, by the authority of the server, with a key that only its owner may read.
+const CLIENT: &str = "set -e
+    openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=teller -keyout teller.key -out teller.csr
+    openssl x509 -req -in teller.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out teller.pem
+    chmod 0644 teller.pem; chmod 0600 teller.key
+    printf 'hostssl all teller 127.0.0.1/32 cert\\nhost all all 127.0.0.1/32 scram-sha-256\\nlocal all all scram-sha-256\\n' > hba
+    chmod 0644 hba";
+
+#[tokio::test]
+async fn a_client_certificate_logs_in_without_a_password_and_pg_dump_shows_it_too() {
+    let folder = certificates();
+    let mut shell = Command::new("sh");
+    let made = shell.args(["-c", CLIENT]).current_dir(folder.path()).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let path = |name: &str| folder.path().join(name);
+    let server = Postgres::start_with(&PostgresOptions {
+        settings: [
+            ("ssl_cert_file", "cert.pem"),
+            ("ssl_key_file", "cert.key"),
+            ("ssl_ca_file", "ca.pem"),
+            ("hba_file", "hba"),
+        ]
+        .map(|(name, file)| (name.to_owned(), path(file).display().to_string()))
+        .into_iter()
+        .chain([("ssl".to_owned(), "on".to_owned())])
+        .collect(),
+        ..PostgresOptions::default()
+    });
+    server.psql("postgres", "CREATE ROLE teller LOGIN SUPERUSER");
+    let bare = ServerSettings {
+        user: "teller".into(),
+        password: None,
+        sslmode: SslMode::Require,
+        ..settings(&server)
+    };
+    assert_eq!(connects(&bare).await.unwrap_err().kind(), ErrorKind::SourceFailed);
+    let good = ServerSettings {
+        sslcert: Some(path("teller.pem")),
+        sslkey: Some(path("teller.key")),
+        ..bare.clone()
+    };
+    connects(&good).await.unwrap();
+    pg_dump_agrees(&good, &bare).await;
+    for (sslcert, sslkey) in [
+        (Some(path("teller.pem")), None),
+        (None, Some(path("teller.key"))),
+        (Some(path("teller.pem")), Some(path("cert.key"))),
+        (Some(path("teller.pem")), Some(path("hba"))),
+        (Some(path("none.pem")), Some(path("teller.key"))),
+    ] {
+        let wrong = ServerSettings {
+            sslcert,
+            sslkey,
+            ..bare.clone()
+        };
+        let error = connects(&wrong).await.unwrap_err();
+        assert_eq!((error.kind(), error.hints().len()), (ErrorKind::Config, 1), "{error:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_server_without_tls_is_refused_where_tls_is_required() {
     let required = ServerSettings {

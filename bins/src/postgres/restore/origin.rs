@@ -17,7 +17,8 @@ use backup_core::{
 };
 use backup_postgres::{PgDump, target::ArtifactDetails};
 use futures::{StreamExt, TryStreamExt, stream};
-use std::path::PathBuf;
+use serde::Serialize;
+use std::{fmt, path::PathBuf};
 
 /// What is restored.
 pub(super) enum Origin {
@@ -35,30 +36,97 @@ pub(super) struct FromBackup {
     newest_good: Option<BackupId>,
 }
 
+/// An origin for people and machines.
+#[derive(Serialize)]
+pub(super) struct Described {
+    pub(super) from: String,
+    age_seconds: Option<i64>,
+    objects: Vec<String>,
+}
+
+impl fmt::Display for Described {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.from)?;
+        if let Some(seconds) = self.age_seconds {
+            write!(f, ", {} old", age(seconds))?;
+        }
+        match &self.objects[..] {
+            [] => Ok(()),
+            [object] => write!(f, ", {object}"),
+            [first, more @ ..] => write!(f, ", {first} and {} more", more.len()),
+        }
+    }
+}
+
+/// In the largest unit that leaves more than one.
+fn age(seconds: i64) -> String {
+    let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
+    match units.into_iter().find(|(unit, _)| seconds >= 2 * unit) {
+        Some((unit, name)) => format!("{} {name}", seconds / unit),
+        None => format!("{seconds} seconds"),
+    }
+}
+
 impl Origin {
-    pub(super) async fn find(cx: &core::Context, args: &RestoreArgs, artifact: &str) -> Result<Self> {
-        match &args.from {
+    /// `from` is the key or file that was named instead of a backup.
+    pub(super) async fn find(
+        cx: &core::Context,
+        args: &RestoreArgs,
+        from: Option<&str>,
+        artifact: &str,
+    ) -> Result<Self> {
+        match from {
             None => from_backup(cx, args, args.at.unwrap_or(At::Latest), artifact).await,
             Some(from) if PathBuf::from(from).is_file() => Ok(Self::File(from.into())),
             Some(from) => from_key(cx, args, from, artifact).await,
         }
     }
 
-    /// Says what cannot be promised of it.
-    pub(super) fn announce(&self, context: &Context) -> Result<()> {
-        let message = match self {
-            Self::Backup(_) => return Ok(()),
-            Self::Key(_) | Self::File(_) => {
-                "it has no manifest: nobody vouches for its bytes, and they are checked as far as the format allows"
-            }
-        };
-        context.events.emit(Event::Finding(Finding {
+    /// Says what is used before anything is touched, and what cannot be promised of it; returns the latter.
+    pub(super) fn announce(&self, context: &Context, cx: &core::Context, what: &str) -> Vec<Finding> {
+        let described = self.described(cx);
+        context.events.emit(Event::Step(format!("{what}: from {described}")));
+        if matches!(self, Self::Backup(_)) {
+            return Vec::new();
+        }
+        let finding = Finding {
             severity: Severity::Warning,
             subject: self.name(),
-            message: message.to_owned(),
+            message:
+                "it has no manifest: nobody vouches for its bytes, and they are checked as far as the format allows"
+                    .to_owned(),
             hint: None,
-        }));
-        Ok(())
+        };
+        context.events.emit(Event::Finding(finding.clone()));
+        vec![finding]
+    }
+
+    /// Which backup, how old it is, and which object.
+    pub(super) fn described(&self, cx: &core::Context) -> Described {
+        match self {
+            Self::Backup(backup) => {
+                let id = backup.manifest.id;
+                let objects = &backup.artifact.objects;
+                Described {
+                    from: self.name(),
+                    age_seconds: Some(cx.clock.now().duration_since(id.timestamp()).as_secs()),
+                    objects: objects
+                        .iter()
+                        .map(|object| cx.store.location().of(&Key::from(object.key.as_str())))
+                        .collect(),
+                }
+            }
+            Self::Key(key) => Described {
+                from: self.name(),
+                age_seconds: None,
+                objects: vec![cx.store.location().of(key)],
+            },
+            Self::File(_) => Described {
+                from: self.name(),
+                age_seconds: None,
+                objects: Vec::new(),
+            },
+        }
     }
 
     pub(super) fn name(&self) -> String {

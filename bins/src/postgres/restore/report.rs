@@ -1,10 +1,11 @@
 //! What a restore tells.
 
-use super::Origin;
+use super::{Origin, origin::Described};
 use crate::{output::Report, table::safe};
+use backup_core::event::Finding;
 use backup_postgres::{
-    restore::GlobalsRestored,
-    target::{GLOBALS, RestoreReport},
+    restore::{Existing, GlobalsRestored, LockNeed},
+    target::{RestorePlan, RestoreReport, RestoreRequest, Way},
 };
 use serde::Serialize;
 
@@ -68,53 +69,121 @@ impl Report for Restored {
 /// What a dry run would do.
 #[derive(Serialize)]
 pub(super) struct PlannedRestore {
-    restores: String,
-    from: String,
+    database: String,
+    way: &'static str,
+    #[serde(flatten)]
+    origin: Described,
+    tables: Option<u64>,
+    replaced: Vec<String>,
+    survive: Vec<String>,
+    locks_needed: Option<u64>,
+    locks_of_server: Option<u64>,
+    findings: Vec<Finding>,
 }
 
 impl PlannedRestore {
-    pub(super) fn new(what: &str, origin: &Origin) -> Self {
+    pub(super) fn new(request: &RestoreRequest, origin: Described, plan: &RestorePlan) -> Self {
         Self {
-            restores: what.to_owned(),
-            from: origin.name(),
+            database: request.database.clone(),
+            way: match request.way {
+                Way::InPlace => "in place",
+                Way::Create => "create",
+                Way::Swap => "swap",
+            },
+            origin,
+            tables: plan.tables,
+            replaced: plan.replaced.clone(),
+            survive: plan.survive.clone(),
+            locks_needed: plan.locks.as_ref().map(LockNeed::total),
+            locks_of_server: plan.locks.as_ref().map(|locks| locks.capacity),
+            findings: plan.findings.clone(),
+        }
+    }
+
+    fn effect(&self) -> String {
+        match self.way {
+            "create" => "the database would be created".to_owned(),
+            "swap" => "the database would be exchanged, and the old one kept under another name".to_owned(),
+            _ => format!("tables that would be replaced: {}", listed(&self.replaced)),
         }
     }
 }
 
 impl Report for PlannedRestore {
     fn text(&self) -> String {
-        let what = match self.restores.as_str() {
-            GLOBALS => "roles and tablespaces",
-            database => database,
-        };
-        format!("would restore {} from {}\n", safe(what), safe(&self.from))
+        let mut text = format!(
+            "would restore {} from {}\n{}\n",
+            safe(&self.database),
+            safe(&self.origin.to_string()),
+            safe(&self.effect())
+        );
+        if !self.survive.is_empty() {
+            text.push_str(&format!("tables that would stay: {}\n", safe(&listed(&self.survive))));
+        }
+        if let (Some(needed), Some(there)) = (self.locks_needed, self.locks_of_server) {
+            text.push_str(&format!("locks: about {needed} needed, the server has {there}\n"));
+        }
+        text
     }
 }
 
-/// Roles and tablespaces that a restore made or changed.
+/// The first of many names.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    match names.len() {
+        0 => "none".to_owned(),
+        count if count > SHOWN => format!("{}, and {} more", names[..SHOWN].join(", "), count - SHOWN),
+        _ => names.join(", "),
+    }
+}
+
+/// Roles and tablespaces that a restore made, would make, changed or left alone.
 #[derive(Serialize)]
 pub(super) struct RestoredGlobals {
-    from: String,
+    #[serde(flatten)]
+    origin: Described,
+    dry_run: bool,
     created: Vec<String>,
-    existed: Vec<String>,
+    left_alone: Vec<String>,
+    overwritten: Vec<String>,
 }
 
 impl RestoredGlobals {
-    pub(super) fn new(origin: &Origin, done: GlobalsRestored) -> Self {
+    pub(super) fn new(origin: Described, effect: GlobalsRestored, existing: Existing, dry_run: bool) -> Self {
+        let (left_alone, overwritten) = match existing {
+            Existing::LeaveAlone => (effect.existed, Vec::new()),
+            Existing::Overwrite => (Vec::new(), effect.existed),
+        };
         Self {
-            from: origin.name(),
-            created: done.created,
-            existed: done.existed,
+            origin,
+            dry_run,
+            created: effect.created,
+            left_alone,
+            overwritten,
         }
     }
 }
 
 impl Report for RestoredGlobals {
     fn text(&self) -> String {
-        format!(
-            "roles and tablespaces: {} made, {} brought up to date\n",
-            self.created.len(),
-            self.existed.len()
-        )
+        let (made, brought) = if self.dry_run {
+            ("would be made", "would be brought up to date")
+        } else {
+            ("made", "brought up to date")
+        };
+        let mut text = format!(
+            "roles and tablespaces from {}\n{made}: {}\n",
+            safe(&self.origin.from),
+            safe(&listed(&self.created))
+        );
+        if self.overwritten.is_empty() {
+            text.push_str(&format!(
+                "there already, left alone: {} (--globals-overwrite changes them)\n",
+                safe(&listed(&self.left_alone))
+            ));
+        } else {
+            text.push_str(&format!("{brought}: {}\n", safe(&listed(&self.overwritten))));
+        }
+        text
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     Error, ErrorKind, Result,
     catalog::{Depth, Manifest, State, StoredObject, layout, tests::kit::Kit},
     pipeline::content,
-    run::{Damage, content_source, verify},
+    run::{Damage, content_source, verify, verify_at_once},
     store::Key,
 };
 use bytes::Bytes;
@@ -53,6 +53,24 @@ async fn demand_found(
     kit.memory.plant(&key(object), good.clone());
     assert_eq!(read(kit, manifest, artifact).await.unwrap(), data(artifact), "{what}");
     (error, damage)
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_at_once_find_what_one_after_the_other_finds() {
+    let [kit, _] = kits();
+    let manifest = backed_up(&kit).await;
+    for artifact in &manifest.artifacts {
+        let object = &artifact.objects[0];
+        let mut bad = stored(&kit, object).to_vec();
+        bad[object.payload_offset as usize + 3] ^= 1;
+        kit.memory.plant(&key(object), bad);
+    }
+    let one = damage_of(verify(&kit.cx, &Fake::default(), &manifest, Depth::Content).await);
+    assert_eq!(one.len(), manifest.artifacts.len());
+    for jobs in [0, 2, 100] {
+        let several = verify_at_once(&kit.cx, &Fake::default(), &manifest, Depth::Content, jobs).await;
+        assert_eq!(damage_of(several), one, "{jobs} at once");
+    }
 }
 
 #[tokio::test(start_paused = true)]

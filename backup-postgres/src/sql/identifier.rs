@@ -1,7 +1,7 @@
 //! Names in the SQL that `pg_dump` writes.
 
 /// Splits the name at the beginning of `sql` off: the name itself, the name as written, and what follows. `None` where there is none.
-pub(super) fn split(sql: &str) -> Option<(String, &str, &str)> {
+pub(crate) fn split(sql: &str) -> Option<(String, &str, &str)> {
     let end = match sql.strip_prefix('"') {
         Some(rest) => closing_quote(rest)? + 2,
         None => sql

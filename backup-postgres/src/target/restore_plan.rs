@@ -1,0 +1,216 @@
+//! What a restore is going to do: everything that can be known before the first change.
+
+use super::{PgDump, RestoreRequest, Way, unknown_layout};
+use crate::{
+    ClientTools, ServerFacts, Session,
+    archive::{Contents, Limits, QualifiedName, Walked, checked, read_contents},
+    catalog::missing_databases,
+    connection::quoted,
+    restore::{LockNeed, derived_names, lock_need, missing_roles, missing_roles_of_database, unless_cancelled},
+    server_facts, surviving_tables, user_tables,
+};
+use backup_core::{
+    Error, ErrorKind, Result,
+    context::Context,
+    event::{Event, Finding, Severity},
+    pipeline::ByteStream,
+};
+use futures::TryStreamExt;
+
+/// A restore that has passed its preflight.
+#[derive(Debug, Clone)]
+pub struct RestorePlan {
+    /// Tables in the dump, if its layout is known.
+    pub tables: Option<u64>,
+    /// Tables of the database that are dropped and made again. Only in place: the other ways replace nothing, or all.
+    pub replaced: Vec<String>,
+    /// Tables of the database that stay. Only in place.
+    pub survive: Vec<String>,
+    /// Locks that it needs. Only in place.
+    pub locks: Option<LockNeed>,
+    /// What somebody should look at.
+    pub findings: Vec<Finding>,
+    pub(super) facts: ServerFacts,
+    pub(super) contents: Option<Contents>,
+    pub(super) tools: ClientTools,
+}
+
+impl PgDump {
+    /// Does all of a restore but the restore: server, names, roles, locks, client programs, and the dump itself. In place, all of the dump is read and
+    /// authenticated; else only its beginning. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`PgDump::restore`] before it touches anything.
+    pub async fn plan_restore(&self, cx: &Context, request: &RestoreRequest, dump: ByteStream) -> Result<RestorePlan> {
+        unless_cancelled(&cx.cancel, self.preflight(cx, request, dump)).await
+    }
+
+    async fn preflight(&self, cx: &Context, request: &RestoreRequest, dump: ByteStream) -> Result<RestorePlan> {
+        let session = Session::connect(&self.settings, &self.settings.maintenance_database).await?;
+        let facts = server_facts(&session).await?;
+        demand_place(&session, request).await?;
+        let contents = match request.way {
+            Way::InPlace => whole(cx, request, dump).await?,
+            Way::Create | Way::Swap => read_contents(dump, Limits::default()).await?,
+        };
+        let needed = contents.as_ref().and_then(Contents::dump_major).unwrap_or(0);
+        let tools = ClientTools::find_nearest(&self.tools, facts.version.major().max(needed)).await?;
+        let mut plan = RestorePlan {
+            tables: contents.as_ref().map(|contents| contents.tables.len() as u64),
+            replaced: Vec::new(),
+            survive: Vec::new(),
+            locks: None,
+            findings: Vec::new(),
+            facts,
+            contents: None,
+            tools,
+        };
+        match contents {
+            None => plan.findings.push(unknown_layout(&request.database)),
+            Some(contents) => {
+                demand_source(request, &contents.header.database)?;
+                demand_roles(&session, request, &contents).await?;
+                plan.findings.extend(unread_privileges(&request.database, &contents));
+                if request.way == Way::InPlace {
+                    self.compare(&mut plan, &request.database, &contents).await?;
+                }
+                plan.contents = Some(contents);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// The dump beside the database that it is restored onto.
+    async fn compare(&self, plan: &mut RestorePlan, database: &str, contents: &Contents) -> Result<()> {
+        let session = Session::connect(&self.settings, database).await?;
+        let need = lock_need(&session, &plan.facts, contents).await?;
+        plan.findings.extend(need.check()?);
+        plan.locks = Some(need);
+        let survive = surviving_tables(&session, contents).await?;
+        let tables = user_tables(&session).await?;
+        plan.replaced = shown(tables.iter().filter(|table| !survive.contains(table)));
+        plan.survive = shown(survive.iter());
+        plan.findings.extend(survivors(database, &plan.survive));
+        Ok(())
+    }
+}
+
+fn shown<'a>(tables: impl Iterator<Item = &'a QualifiedName>) -> Vec<String> {
+    tables.map(ToString::to_string).collect()
+}
+
+/// Said before the first change, while it can still be stopped.
+fn survivors(database: &str, survive: &[String]) -> Option<Finding> {
+    (!survive.is_empty()).then(|| Finding {
+        severity: Severity::Note,
+        subject: database.to_owned(),
+        message: format!(
+            "tables that were made after the backup will stay: {}",
+            survive.join(", ")
+        ),
+        hint: Some("--swap restores without them, and keeps the old database".into()),
+    })
+}
+
+/// Of these nothing is known, so they are no reason to refuse.
+fn unread_privileges(database: &str, contents: &Contents) -> Option<Finding> {
+    (contents.unread_privileges > 0).then(|| Finding {
+        severity: Severity::Warning,
+        subject: database.to_owned(),
+        message: format!(
+            "{} privileges or policies of the dump could not be read: whether the server has their roles is not known",
+            contents.unread_privileges
+        ),
+        hint: Some("if the restore fails on a role, nothing is changed: `backup-postgres restore --globals` makes the roles of the backup".into()),
+    })
+}
+
+/// The database has to be there, or not to be there, before anything else is looked at.
+async fn demand_place(session: &Session, request: &RestoreRequest) -> Result<()> {
+    let name = std::slice::from_ref(&request.database);
+    let missing = !missing_databases(session, name).await?.is_empty();
+    match (request.way, missing) {
+        (Way::Create, false) => Err(Error::new(
+            ErrorKind::Refused,
+            format!("database {} exists already", request.database),
+        )
+        .hint("leave out --create to restore onto it, or use --swap to exchange it, or --target-db for another name")),
+        (Way::InPlace | Way::Swap, true) => Err(Error::new(
+            ErrorKind::NotFound,
+            format!("the server has no database {}", request.database),
+        )
+        .hint("use --create to make it")),
+        (Way::InPlace, false) => Ok(()),
+        (Way::Create, true) | (Way::Swap, false) => demand_names(session, request).await,
+    }
+}
+
+/// Reads all of the dump, so that whatever is wrong with it is known before the database is touched.
+async fn whole(cx: &Context, request: &RestoreRequest, dump: ByteStream) -> Result<Option<Contents>> {
+    cx.events.emit(Event::Step(format!(
+        "reading the whole dump before {} is touched",
+        request.database
+    )));
+    let (mut dump, outcome) = checked(dump, Limits::default());
+    while dump.try_next().await?.is_some() {}
+    Ok(match outcome.get() {
+        Some(Walked::Complete(contents)) => Some((**contents).clone()),
+        _ => None,
+    })
+}
+
+/// The names that the restore gives on its way are known before its first byte; a second restore of one backup would fail on them after the last.
+async fn demand_names(session: &Session, request: &RestoreRequest) -> Result<()> {
+    let (filling, kept) = derived_names(&request.database, request.id);
+    let mut names = vec![filling];
+    if request.way == Way::Swap {
+        names.push(kept);
+    }
+    let missing = missing_databases(session, &names).await?;
+    match names.into_iter().find(|name| !missing.contains(name)) {
+        None => Ok(()),
+        Some(taken) => Err(Error::new(
+            ErrorKind::Refused,
+            format!("database {taken} of an earlier restore of backup {} is still there", request.id),
+        )
+        .hint(format!(
+            "if it is no longer needed and no restore runs: DROP DATABASE {0}; else ALTER DATABASE {0} RENAME TO another name",
+            quoted(&taken)
+        ))),
+    }
+}
+
+/// Objects of one database merged into another would go unseen: a restore in place drops nothing that the dump does not hold.
+fn demand_source(request: &RestoreRequest, dumped: &str) -> Result<()> {
+    match &request.dump_of {
+        Some(wanted) if wanted != dumped => Err(Error::new(
+            ErrorKind::Refused,
+            format!("this is a dump of {dumped}, not of {wanted}"),
+        )
+        .hint(format!(
+            "this is a dump of {dumped}: restore {dumped} KEY --target-db {}",
+            request.database
+        ))),
+        _ => Ok(()),
+    }
+}
+
+async fn demand_roles(session: &Session, request: &RestoreRequest, contents: &Contents) -> Result<()> {
+    let mut missing = missing_roles(session, contents).await?;
+    if request.way != Way::InPlace {
+        missing.extend(missing_roles_of_database(session, contents).await?);
+        missing.sort();
+        missing.dedup();
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Refused,
+        format!(
+            "the server has no role {}, which owns something in the dump or has rights in it",
+            missing.join(", ")
+        ),
+    )
+    .hint("`backup-postgres restore --globals` makes the roles of the backup"))
+}

@@ -76,6 +76,7 @@ async fn read(source: ContentSource, recorded: &Recorded) -> usize {
         name: "bench".into(),
         content_type: "application/octet-stream".into(),
         plain_length: recorded.plain_length,
+        weight: None,
         objects: recorded.objects.clone(),
         details: serde_json::Map::new(),
     };

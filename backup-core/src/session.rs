@@ -65,6 +65,7 @@ impl Session {
             name: planned.name.clone(),
             content_type: planned.content_type.clone(),
             plain_length: recorded.plain_length,
+            weight: None,
             objects: recorded.objects,
             details: serde_json::Map::new(),
         })

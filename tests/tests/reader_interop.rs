@@ -400,6 +400,7 @@ async fn an_artifact_of_several_objects_is_put_together() {
         name: "long".into(),
         content_type: name.content_type,
         plain_length: recorded.plain_length,
+        weight: None,
         objects: recorded.objects.clone(),
         details: serde_json::Map::new(),
     });

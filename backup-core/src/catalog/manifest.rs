@@ -60,6 +60,8 @@ pub struct Artifact {
     pub name: String,
     pub content_type: String,
     pub plain_length: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u64>,
     pub objects: Vec<StoredObject>,
     #[serde(default)]
     pub details: Map<String, Value>,
@@ -91,6 +93,12 @@ pub struct Failure {
 }
 
 impl Artifact {
+    /// How much it holds, to compare it with others of its name: in the component's own unit, if it has one, else in bytes of content.
+    #[must_use]
+    pub fn measure(&self) -> u64 {
+        self.weight.unwrap_or(self.plain_length)
+    }
+
     /// Bytes in the store, of all objects together.
     #[must_use]
     pub fn stored_length(&self) -> u64 {

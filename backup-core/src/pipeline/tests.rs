@@ -97,6 +97,7 @@ fn artifact(recorded: &Recorded) -> Artifact {
         name: "a".into(),
         content_type: "text/plain".into(),
         plain_length: recorded.plain_length,
+        weight: None,
         objects: recorded.objects.clone(),
         details: serde_json::Map::new(),
     }

@@ -25,7 +25,7 @@ pub struct Candidate {
     pub authentic: bool,
     /// Whether everything that was asked for is in it.
     pub complete: bool,
-    /// The names of its artifacts, each with its bytes of content.
+    /// The names of its artifacts, each with how much it holds ([`crate::catalog::Artifact::measure`]).
     pub artifacts: BTreeMap<String, u64>,
     /// What it builds on.
     pub parents: Vec<BackupId>,
@@ -48,7 +48,7 @@ pub enum Reason {
     NoPolicy,
     /// Stays: young enough.
     KeepDays,
-    /// Stays: `keep_last`, `keep_daily`, `keep_weekly` or `keep_monthly` counts it.
+    /// Stays: `keep_last`, `keep_hourly`, `keep_daily`, `keep_weekly` or `keep_monthly` counts it.
     Counted,
     /// Stays: the newest complete one, or the newest good one, of its lineage that holds what it holds.
     Newest,

@@ -1,16 +1,18 @@
 //! What the operator wants to keep.
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 
 /// What to keep. The rules add up: a backup stays if any of them keeps it. Without any rule everything stays.
 ///
-/// Days, weeks (from Monday) and months are those of UTC, and only those with a good backup count.
+/// Hours, days, weeks (from Monday) and months are those of UTC, and only those with a good backup count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Policy {
     /// Everything of the last so many days, good or not.
     pub keep_days: Option<u32>,
     /// The newest so many good ones.
     pub keep_last: Option<u32>,
+    /// The newest good one of each of the newest so many hours.
+    pub keep_hourly: Option<u32>,
     /// The newest good one of each of the newest so many days.
     pub keep_daily: Option<u32>,
     /// The newest good one of each of the newest so many weeks.
@@ -23,6 +25,7 @@ pub struct Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Period {
     Each,
+    Hour,
     Day,
     Week,
     Month,
@@ -39,6 +42,7 @@ impl Policy {
     pub(super) fn counts(&self) -> impl Iterator<Item = (Period, u32)> {
         let rules = [
             (Period::Each, self.keep_last),
+            (Period::Hour, self.keep_hourly),
             (Period::Day, self.keep_daily),
             (Period::Week, self.keep_weekly),
             (Period::Month, self.keep_monthly),
@@ -50,12 +54,13 @@ impl Policy {
 impl Period {
     /// Whether two moments lie in one period.
     pub(super) fn holds_both(self, a: Timestamp, b: Timestamp) -> bool {
-        let (a, b) = (date(a), date(b));
+        let (a, b) = (civil(a), civil(b));
         match self {
             Self::Each => false,
-            Self::Day => a == b,
+            Self::Hour => (a.date(), a.hour()) == (b.date(), b.hour()),
+            Self::Day => a.date() == b.date(),
             Self::Week => {
-                let (a, b) = (a.iso_week_date(), b.iso_week_date());
+                let (a, b) = (a.date().iso_week_date(), b.date().iso_week_date());
                 (a.year(), a.week()) == (b.year(), b.week())
             }
             Self::Month => (a.year(), a.month()) == (b.year(), b.month()),
@@ -63,6 +68,6 @@ impl Period {
     }
 }
 
-fn date(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
+fn civil(at: Timestamp) -> DateTime {
+    at.to_zoned(TimeZone::UTC).datetime()
 }

@@ -51,6 +51,7 @@ fn kept(candidates: &[Candidate], policy: &Policy) -> Vec<BackupId> {
 const LAST_1: Policy = Policy {
     keep_days: None,
     keep_last: Some(1),
+    keep_hourly: None,
     keep_daily: None,
     keep_weekly: None,
     keep_monthly: None,
@@ -94,6 +95,21 @@ fn daily_keeps_the_newest_of_each_day_that_has_one() {
         ..Policy::default()
     };
     assert_eq!(kept(&all, &policy), [all[0].id, all[2].id, all[4].id]);
+}
+
+#[test]
+fn hourly_keeps_the_newest_of_each_hour_that_has_one() {
+    let minutes = |minutes: i64| {
+        let mut backup = good(0);
+        backup.id = BackupId::at(backup.id.timestamp() - SignedDuration::from_mins(minutes));
+        backup
+    };
+    let all: Vec<_> = [0, 1, 21, 61, 300].map(minutes).into();
+    let policy = Policy {
+        keep_hourly: Some(3),
+        ..Policy::default()
+    };
+    assert_eq!(kept(&all, &policy), [all[0].id, all[1].id, all[3].id]);
 }
 
 #[test]
@@ -306,11 +322,12 @@ fn any_candidate() -> impl Strategy<Value = Candidate> {
 
 fn any_policy() -> impl Strategy<Value = Policy> {
     let count = || proptest::option::of(0u32..5);
-    (count(), count(), count(), count(), count()).prop_map(
-        |(keep_days, keep_last, keep_daily, keep_weekly, keep_monthly)| Policy {
+    (count(), count(), count(), count(), count(), count()).prop_map(
+        |(keep_days, keep_last, keep_hourly, keep_daily, keep_weekly, keep_monthly)| Policy {
             keep_days,
             keep_last,
             keep_daily,
+            keep_hourly,
             keep_weekly,
             keep_monthly,
         },

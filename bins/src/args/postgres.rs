@@ -249,7 +249,7 @@ macro_rules! groups {
 groups! {
     /// Settings of `dump`.
     DumpSettings: [
-        "postgres.databases", "postgres.all", "postgres.exclude", "jobs", "compression-level", "keep-days", "keep-last", "keep-daily",
+        "postgres.databases", "postgres.all", "postgres.exclude", "jobs", "compression-level", "keep-days", "keep-last", "keep-hourly", "keep-daily",
         "keep-weekly", "keep-monthly", "lease-wait", "strict", "dry-run"
     ];
     /// Settings of `restore`.
@@ -257,7 +257,7 @@ groups! {
     /// Settings of `verify`.
     VerifySettings: ["no-evidence", "jobs"];
     /// Settings of `prune`.
-    PruneSettings: ["keep-days", "keep-last", "keep-daily", "keep-weekly", "keep-monthly", "lease-wait", "dry-run"];
+    PruneSettings: ["keep-days", "keep-last", "keep-hourly", "keep-daily", "keep-weekly", "keep-monthly", "lease-wait", "dry-run"];
     /// Settings of `check`.
     CheckSettings: ["postgres.databases", "postgres.all", "postgres.exclude"];
 }

@@ -31,6 +31,8 @@ pub struct Keep {
     pub days: Option<u32>,
     /// The newest.
     pub last: Option<u32>,
+    /// One of each of so many hours.
+    pub hourly: Option<u32>,
     /// One of each of so many days.
     pub daily: Option<u32>,
     /// One of each of so many weeks.
@@ -132,6 +134,7 @@ fn keep(settings: &Settings) -> Result<Keep> {
     Ok(Keep {
         days: number(settings, "keep-days")?,
         last: number(settings, "keep-last")?,
+        hourly: number(settings, "keep-hourly")?,
         daily: number(settings, "keep-daily")?,
         weekly: number(settings, "keep-weekly")?,
         monthly: number(settings, "keep-monthly")?,

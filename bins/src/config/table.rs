@@ -87,6 +87,13 @@ pub const SETTINGS: &[Setting] = &[
         .env(&["BACKUP_KEEP_LAST"])
         .flag("keep-last"),
     Setting::new(
+        "keep-hourly",
+        Number(1, 100_000),
+        "Keep the last backup of each of N hours",
+    )
+    .env(&["BACKUP_KEEP_HOURLY"])
+    .flag("keep-hourly"),
+    Setting::new(
         "keep-daily",
         Number(1, 100_000),
         "Keep the last backup of each of N days",

@@ -64,6 +64,7 @@ fn policy(keep: Keep) -> Policy {
     Policy {
         keep_days: keep.days,
         keep_last: keep.last,
+        keep_hourly: keep.hourly,
         keep_daily: keep.daily,
         keep_weekly: keep.weekly,
         keep_monthly: keep.monthly,

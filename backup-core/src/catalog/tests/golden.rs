@@ -114,6 +114,7 @@ async fn record(recorder: &Recorder, id: BackupId) -> Vec<Artifact> {
             name: artifact.into(),
             content_type: name.content_type,
             plain_length: recorded.plain_length,
+            weight: None,
             objects: recorded.objects,
             details: [("lsn_before".into(), "0/15D68C0".into())].into_iter().collect(),
         });

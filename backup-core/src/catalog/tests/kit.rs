@@ -131,6 +131,7 @@ pub(crate) fn manifest(cx: &Context, repository: &Repository, claim: &Claim, siz
         name: key.to_string().rsplit('/').next().unwrap_or_default().to_owned(),
         content_type: "text/plain".into(),
         plain_length: size,
+        weight: None,
         objects: vec![object(key)],
         details: serde_json::Map::new(),
     };

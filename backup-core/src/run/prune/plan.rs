@@ -94,12 +94,12 @@ async fn spoiled(
     }
 }
 
-/// The bytes of content under each name.
+/// How much there is under each name.
 fn artifacts(manifest: &Manifest) -> BTreeMap<String, u64> {
     let mut artifacts = BTreeMap::new();
     for artifact in &manifest.artifacts {
         let length = artifacts.entry(artifact.name.clone()).or_insert(0_u64);
-        *length = length.saturating_add(artifact.plain_length);
+        *length = length.saturating_add(artifact.measure());
     }
     artifacts
 }

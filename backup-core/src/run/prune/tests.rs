@@ -18,6 +18,7 @@ use std::sync::Arc;
 const LAST_1: Policy = Policy {
     keep_days: None,
     keep_last: Some(1),
+    keep_hourly: None,
     keep_daily: None,
     keep_weekly: None,
     keep_monthly: None,

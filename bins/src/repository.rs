@@ -81,8 +81,9 @@ where
 /// How many artifacts are worked on at once: what was asked for, or as many as processors and memory are good for.
 #[must_use]
 pub fn jobs(context: &Context) -> usize {
-    let room = usize::try_from(context.config.memory).unwrap_or(usize::MAX) / Shape::MIN_BUDGET;
-    context.config.jobs.unwrap_or_else(|| threads().min(4).min(room)).max(1)
+    let memory = usize::try_from(context.config.memory).unwrap_or(usize::MAX);
+    let chosen = || Shape::affordable(memory, threads().min(4), context.config.compression_level);
+    context.config.jobs.unwrap_or_else(chosen).max(1)
 }
 
 /// How a backup is made, by the settings.

@@ -1,7 +1,7 @@
 //! What every program is told.
 
 use super::Settings;
-use backup_core::{Error, ErrorKind, Result, pipeline::Shape, store::ServerEncryption};
+use backup_core::{Error, ErrorKind, Result, frames::DEFAULT_LEVEL, pipeline::Shape, store::ServerEncryption};
 use std::{path::PathBuf, time::Duration};
 
 /// How the log on stderr looks.
@@ -85,7 +85,8 @@ impl Config {
     /// Fails if `quiet` and `verbose` are both given in one layer, and if `jobs` is more than `memory` allows.
     pub fn from_settings(settings: &Settings) -> Result<Self> {
         let (memory, jobs) = (settings.need("memory")?, number(settings, "jobs")?);
-        demand_room(memory, jobs)?;
+        let compression_level = number(settings, "compression-level")?.unwrap_or(DEFAULT_LEVEL);
+        demand_room(memory, jobs, compression_level)?;
         Ok(Self {
             store: settings.get("store")?,
             key_file: settings.get("key-file")?,
@@ -93,7 +94,7 @@ impl Config {
             sse: settings.get("sse")?,
             memory,
             jobs,
-            compression_level: number(settings, "compression-level")?.unwrap_or(3),
+            compression_level,
             keep: keep(settings)?,
             lease_wait: settings.need("lease-wait")?,
             deadline: settings.need("deadline")?,
@@ -108,8 +109,9 @@ impl Config {
 }
 
 /// Each job has a smallest budget. What the operator asks for is not quietly made less; what is chosen here is ([`crate::repository::jobs`]).
-fn demand_room(memory: u64, jobs: Option<usize>) -> Result<()> {
-    let needed = jobs.map_or(0, |jobs| (jobs as u64).saturating_mul(Shape::MIN_BUDGET as u64));
+fn demand_room(memory: u64, jobs: Option<usize>, level: i32) -> Result<()> {
+    let each = Shape::min_budget(level) as u64;
+    let needed = jobs.map_or(0, |jobs| (jobs as u64).saturating_mul(each));
     let (Some(jobs), true) = (jobs, needed > memory) else {
         return Ok(());
     };
@@ -124,9 +126,9 @@ fn demand_room(memory: u64, jobs: Option<usize>) -> Result<()> {
     )
     .hint(format!(
         "each job takes {} MiB at least: --memory {}MiB, or --jobs {}",
-        mib(Shape::MIN_BUDGET as u64),
+        mib(each),
         mib(needed),
-        (memory / Shape::MIN_BUDGET as u64).max(1)
+        (memory / each).max(1)
     )))
 }
 

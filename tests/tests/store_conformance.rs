@@ -89,6 +89,44 @@ async fn minio_confirms_every_encryption_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_long_object_is_copied_part_by_part_and_a_missing_one_not_at_all() {
+    for mut config in [minio("long-copies"), weed("long-copies")] {
+        config.copy_part = 5 << 20;
+        let store = open(&config);
+        let [from, to] = ["a folder/lång+ (1)%", "copy"].map(Key::from);
+        assert!(store.copy(&from, &to).await.unwrap().is_none());
+        let content: Vec<u8> = (0..11_u32 << 20).map(|i| (i / 1000) as u8).collect();
+        store
+            .put(&from, content.clone().into(), PutMode::Overwrite)
+            .await
+            .unwrap();
+        assert!(store.copy(&from, &to).await.unwrap().is_some());
+        assert!(read(&*store, &to).await == content);
+        let left: Vec<_> = store.uploads(&to).try_collect().await.unwrap();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_fails_half_way_leaves_no_upload_and_a_copy_by_parts_is_encrypted() {
+    let mut config = minio("cut-copies");
+    config.copy_part = 5 << 20;
+    config.encryption = Some(ServerEncryption::Kms(None));
+    let store = open(&config);
+    let [from, to] = ["from", "to"].map(Key::from);
+    let content = Bytes::from(vec![7; 11 << 20]);
+    store.put(&from, content, PutMode::Overwrite).await.unwrap();
+    let receipt = store.copy(&from, &to).await.unwrap().unwrap();
+    assert!(matches!(receipt.encryption, Some(ServerEncryption::Kms(_))));
+    // Parts that are too small are found out when the copy is completed.
+    config.copy_part = 1 << 20;
+    assert!(open(&config).copy(&from, &Key::from("never")).await.is_err());
+    assert!(store.head(&Key::from("never")).await.unwrap().is_none());
+    let left: Vec<_> = store.uploads(&Key::from("never")).try_collect().await.unwrap();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
 async fn seaweedfs_keeps_every_promise_of_a_store() {
     let store = open(&weed("suite"));
     assert_eq!(probe(&*store, &SystemEntropy).await.unwrap(), Features::default());

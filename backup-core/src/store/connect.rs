@@ -17,6 +17,8 @@ use object_store::{
 use std::{fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
 
 const CONNECT: Duration = Duration::from_secs(10);
+/// Bytes that a store is asked to copy at once: done well before it counts as stalled.
+const COPY_PART: u64 = 1 << 30;
 
 /// What a store is reached with.
 #[derive(Clone)]
@@ -30,6 +32,8 @@ pub struct StoreConfig {
     pub encryption: Option<ServerEncryption>,
     /// How long an operation that fails is tried again.
     pub deadline: Duration,
+    /// Objects that are longer, in bytes, are copied inside S3 in parts of this length: 1 GiB by default, 5 MiB at least, 5 GiB at most.
+    pub copy_part: u64,
 }
 
 impl StoreConfig {
@@ -40,6 +44,7 @@ impl StoreConfig {
             options: Vec::new(),
             encryption: None,
             deadline: Policy::default().deadline,
+            copy_part: COPY_PART,
         }
     }
 
@@ -60,6 +65,7 @@ impl fmt::Debug for StoreConfig {
             .field("options", &names)
             .field("encryption", &self.encryption)
             .field("deadline", &self.deadline)
+            .field("copy_part", &self.copy_part)
             .finish()
     }
 }
@@ -165,6 +171,7 @@ pub(super) fn in_memory() -> Adapter {
         location,
         order: ListOrder::Bytes,
         encryption: None,
+        copy_part: COPY_PART,
     })
 }
 
@@ -206,6 +213,7 @@ fn paged<S: ObjectStore + MultipartStore + PaginatedListStore>(store: Arc<S>, lo
         location,
         order: ListOrder::None,
         encryption: None,
+        copy_part: COPY_PART,
     })
 }
 

@@ -229,7 +229,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Deletes objects, up to 1,000 at a time; a key that does not exist counts as deleted. Idempotent. One result for each key, in order.
     async fn delete(&self, keys: &[Key]) -> Vec<StoreResult<()>>;
 
-    /// Copies an object inside the store without moving its bytes through us; `None` if there is no such object.
+    /// Copies an object inside the store without moving its bytes through us; `None` if there is no such object. Atomic: nothing is visible before all
+    /// of it is there. Objects of any length: S3 is asked to copy long ones part by part ([`StoreConfig::copy_part`]).
     async fn copy(&self, from: &Key, to: &Key) -> StoreResult<Option<PutReceipt>>;
 }
 

@@ -54,6 +54,7 @@ pub(super) fn open(config: &StoreConfig, mut location: Location) -> Result<Adapt
         },
         location,
         encryption: config.encryption.clone(),
+        copy_part: config.copy_part,
     }))
 }
 

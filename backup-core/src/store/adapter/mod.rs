@@ -1,6 +1,7 @@
 //! [`Store`] over `object_store`: S3 and what speaks it, GCS, Azure, memory, and (under [`FileStore`](super::file::FileStore)) local folders.
 
 mod answer;
+mod copy;
 mod encryption;
 mod failure;
 mod list;
@@ -57,6 +58,7 @@ struct Inner {
     location: Location,
     order: ListOrder,
     encryption: Option<ServerEncryption>,
+    copy_part: u64,
     /// Uploads begun in memory, where nobody else remembers them.
     begun: Mutex<BTreeMap<String, Key>>,
 }
@@ -69,6 +71,8 @@ pub(super) struct Backend {
     pub(super) location: Location,
     pub(super) order: ListOrder,
     pub(super) encryption: Option<ServerEncryption>,
+    /// Bytes that S3 is asked to copy at once.
+    pub(super) copy_part: u64,
 }
 
 impl Adapter {
@@ -80,6 +84,7 @@ impl Adapter {
             location: backend.location,
             order: backend.order,
             encryption: backend.encryption,
+            copy_part: backend.copy_part,
             begun: Mutex::default(),
         }))
     }

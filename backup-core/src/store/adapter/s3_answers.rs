@@ -55,6 +55,17 @@ struct UploadLine {
     initiated: Option<Timestamp>,
 }
 
+#[derive(Deserialize)]
+struct CopiedPart {
+    #[serde(rename = "ETag")]
+    e_tag: String,
+}
+
+/// The tag of a part that was copied.
+pub(super) fn copied_part(document: &[u8]) -> Result<String, Malformed> {
+    parse::<CopiedPart>(document, "CopyPartResult").map(|part| part.e_tag)
+}
+
 /// An unfinished upload, under its full key.
 pub(super) struct FoundUpload {
     pub(super) key: Vec<u8>,
@@ -171,6 +182,7 @@ pub(crate) fn read_s3_answer(document: &[u8]) {
     if let Ok(page) = UploadPage::parse(document) {
         drop((page.next(), page.uploads()));
     }
+    drop(copied_part(document));
     let refusal = super::failure::Refusal::parse(http::StatusCode::OK, document);
     assert!(refusal.to_string().len() < 16 * super::failure::LONGEST_DOCUMENT);
 }

@@ -1,13 +1,13 @@
-//! S3 requests that `object_store` does not have or makes too narrow: lists, lists of uploads, the bucket itself.
+//! S3 requests that `object_store` does not have or makes too narrow: lists, lists of uploads, the bucket itself, copies of parts.
 
 use super::{
     answer::read,
     failure::{http_error, store_error},
     pages::{Page, paged},
     path::{relative, rooted},
-    s3_answers::{Malformed, ObjectPage, UploadPage},
+    s3_answers::{Malformed, ObjectPage, UploadPage, copied_part},
 };
-use crate::store::{Key, ListDepth, ListEntry, StoreError, StoreErrorKind, StoreResult, UnfinishedUpload};
+use crate::store::{Key, ListDepth, ListEntry, ObjectMeta, StoreError, StoreErrorKind, StoreResult, UnfinishedUpload};
 use bytes::Bytes;
 use futures::{FutureExt, stream::BoxStream};
 use http::Method;
@@ -16,13 +16,18 @@ use object_store::{
     client::{HttpClient, HttpRequest, HttpRequestBody},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    ops::Range,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// What need not be encoded in a query (RFC 3986, and SigV4 demands it so).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The same for a path.
+const PATH: &AsciiSet = &QUERY.remove(b'/');
 /// A page of a list is at most 1,000 entries (SeaweedFS: as many as asked for).
 const PAGE: &str = "1000";
 /// 1,000 keys of 1,024 bytes, each byte encoded in three, and what stands around them.
@@ -47,6 +52,15 @@ pub(in crate::store) struct BucketAddress {
     pub(in crate::store) region: String,
     pub(in crate::store) address: String,
     pub(in crate::store) root: String,
+}
+
+/// A range of an object that becomes part `number` (from 1) of an upload.
+pub(super) struct PartCopy<'a> {
+    pub(super) source: &'a ObjectMeta,
+    pub(super) range: Range<u64>,
+    pub(super) to: &'a Key,
+    pub(super) upload: &'a str,
+    pub(super) number: usize,
 }
 
 impl S3Requests {
@@ -153,23 +167,52 @@ impl S3Requests {
         page().map_err(|error| StoreError::new(StoreErrorKind::Other, "list uploads", prefix).because(error))
     }
 
-    async fn send(
+    /// Copies a part inside the store, if the source still is the version that was looked at, and gives its tag.
+    pub(super) async fn copy_part(&self, part: PartCopy<'_>) -> StoreResult<String> {
+        let wrong = |error: Malformed| StoreError::new(StoreErrorKind::Other, "copy", part.to).because(error);
+        let number = part.number.to_string();
+        let query = [("partNumber", number.as_bytes()), ("uploadId", part.upload.as_bytes())];
+        let bucket = self.0.address.rsplit('/').next().unwrap_or_default();
+        let mut request = http::Request::builder()
+            .method(Method::PUT)
+            .uri(self.uri(&self.path(part.to), &query))
+            .header("x-amz-copy-source", format!("/{bucket}/{}", self.path(&part.source.key)))
+            // Both ends are part of it.
+            .header("x-amz-copy-source-range", format!("bytes={}-{}", part.range.start, part.range.end - 1));
+        if let Some(tag) = &part.source.etag {
+            request = request.header("x-amz-copy-source-if-match", &tag.0);
+        }
+        let document = self.send_request(request, ("copy", part.to)).await?;
+        copied_part(&document).map_err(wrong)
+    }
+
+    fn path(&self, key: &Key) -> String {
+        percent_encode(&self.full(key), PATH).to_string()
+    }
+
+    /// The address of `path` in the bucket, or of the bucket itself.
+    fn uri(&self, path: &str, query: &[(&str, &[u8])]) -> String {
+        let encoded = query
+            .iter()
+            .map(|(name, value)| format!("{name}={}", percent_encode(value, QUERY)));
+        let encoded: Vec<String> = encoded.collect();
+        let slash = if path.is_empty() { "" } else { "/" };
+        let address = format!("{}{slash}{path}?{}", self.0.address, encoded.join("&"));
+        address.trim_end_matches('?').to_owned()
+    }
+
+    async fn send(&self, method: Method, query: &[(&str, &[u8])], what: (&'static str, &Key)) -> StoreResult<Bytes> {
+        let request = http::Request::builder().method(method).uri(self.uri("", query));
+        self.send_request(request, what).await
+    }
+
+    async fn send_request(
         &self,
-        method: Method,
-        query: &[(&str, &[u8])],
+        request: http::request::Builder,
         (operation, key): (&'static str, &Key),
     ) -> StoreResult<Bytes> {
         let invalid = |error: http::Error| StoreError::new(StoreErrorKind::Other, operation, key).because(error);
-        let encoded: Vec<_> = query
-            .iter()
-            .map(|(name, value)| format!("{name}={}", percent_encode(value, QUERY)))
-            .collect();
-        let address = format!("{}?{}", self.0.address, encoded.join("&"));
-        let mut request = http::Request::builder()
-            .method(method)
-            .uri(address.trim_end_matches('?'))
-            .body(HttpRequestBody::empty())
-            .map_err(invalid)?;
+        let mut request = request.body(HttpRequestBody::empty()).map_err(invalid)?;
         self.sign(&mut request, operation, key).await?;
         let failed = |error| http_error(&error, operation, key);
         let answer = self.0.client.execute(request).await.map_err(failed)?;

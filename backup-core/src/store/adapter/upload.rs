@@ -24,7 +24,7 @@ use std::{
 };
 
 impl Adapter {
-    fn parts(&self, operation: &'static str, key: &Key) -> StoreResult<Arc<dyn MultipartStore>> {
+    pub(super) fn parts(&self, operation: &'static str, key: &Key) -> StoreResult<Arc<dyn MultipartStore>> {
         let unsupported = || StoreError::new(StoreErrorKind::Unsupported, operation, key);
         self.0.parts.clone().ok_or_else(unsupported)
     }

@@ -1,4 +1,4 @@
-//! Writing: `put`, `copy` and `delete`.
+//! Writing: `put` and `delete`.
 
 use super::{
     Adapter, encryption,
@@ -7,7 +7,7 @@ use super::{
 use crate::store::{ETag, Key, PutMode, PutReceipt, ServerEncryption, StoreError, StoreErrorKind, StoreResult};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use object_store::{ObjectStoreExt, PutOptions, PutPayload, PutResult, UpdateVersion, path::Path};
+use object_store::{PutOptions, PutPayload, PutResult, UpdateVersion, path::Path};
 
 /// S3 deletes no more at a time.
 const DELETED_AT_ONCE: usize = 1000;
@@ -49,33 +49,6 @@ impl Adapter {
         let removed = self.delete_objects(std::slice::from_ref(key)).await;
         let left = removed.into_iter().find_map(Result::err);
         Err(refused.because(not_encrypted(asked, receipt.encryption.as_ref(), left)))
-    }
-
-    pub(super) async fn copy_object(&self, from: &Key, to: &Key) -> StoreResult<Option<PutReceipt>> {
-        let (source, target) = (self.path(from, "copy")?, self.path(to, "copy")?);
-        match self.0.objects.copy(&source, &target).await {
-            Ok(()) => {}
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => {
-                let failed = store_error(&error, "copy", to);
-                // SeaweedFS calls a missing source an invalid argument.
-                let is_unclear = failed.kind() == StoreErrorKind::Other;
-                return match is_unclear && self.head_object(from).await?.is_none() {
-                    true => Ok(None),
-                    false => Err(failed),
-                };
-            }
-        }
-        // `object_store` drops the answer to a copy.
-        let Some(meta) = self.head_object(to).await? else {
-            return Err(StoreError::new(StoreErrorKind::Changed, "copy", to).because("the copy is gone again"));
-        };
-        let receipt = PutReceipt {
-            etag: meta.etag,
-            version: None,
-            encryption: meta.encryption,
-        };
-        self.confirm(to, "copy", receipt).await.map(Some)
     }
 
     pub(super) async fn delete_objects(&self, keys: &[Key]) -> Vec<StoreResult<()>> {

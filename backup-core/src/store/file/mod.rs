@@ -55,6 +55,7 @@ impl FileStore {
             location,
             order: ListOrder::None,
             encryption: None,
+            copy_part: u64::MAX,
         });
         Ok(Self { objects, files, root })
     }

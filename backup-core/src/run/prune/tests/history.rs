@@ -2,7 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::{collections::BTreeMap, sync::Mutex};
 use tokio::task::JoinHandle;
 
 const TARGETS: [&str; 4] = [TARGET, "postgres.base", "vault.raft", "seaweed.files"];
@@ -13,6 +13,8 @@ enum Step {
     Run { target: usize, turns: Option<u32> },
     /// A prune begins, likewise.
     Prune { turns: Option<u32> },
+    /// The operator breaks the lease of a target, whoever holds it.
+    Unlock { target: usize },
     /// Everybody gets so many turns.
     Turns(u32),
     /// So many seconds pass, while everybody works.
@@ -26,39 +28,84 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..TARGETS.len(), turns()).prop_map(|(target, turns)| Step::Run { target, turns }),
         2 => turns().prop_map(|turns| Step::Prune { turns }),
+        1 => (0..TARGETS.len()).prop_map(|target| Step::Unlock { target }),
         3 => (0u32..300).prop_map(Step::Turns),
         2 => (1u64..100).prop_map(Step::Seconds),
         1 => prop_oneof![Just(1i64), Just(25), Just(60)].prop_map(Step::Jump),
     ]
 }
 
-/// The ids that live runs hold. (Once a backup is pruned without a trace, its second could in theory be claimed again.)
-type Claims = Arc<std::sync::Mutex<BTreeSet<BackupId>>>;
+/// What the world knows of live runs and of others' files.
+#[derive(Default)]
+struct World {
+    /// The ids that live runs hold. (Once a backup is pruned without a trace, its second could in theory be claimed again.)
+    live: Mutex<BTreeMap<BackupId, Live>>,
+    foreign: Mutex<Vec<Key>>,
+}
+
+/// What a live run wrote, and since when it has its id.
+struct Live {
+    began: jiff::Timestamp,
+    written: Vec<Key>,
+}
+
+impl World {
+    /// Somebody else's file comes.
+    fn plant(&self, kit: &Kit, key: Key) {
+        kit.memory.plant(&key, "old");
+        self.foreign.lock().unwrap().push(key);
+    }
+
+    /// What backups own is there, what runs wrote that nobody can take for dead, and what others wrote. Looks without giving way.
+    fn unharmed(&self, kit: &Kit) {
+        whole(kit);
+        for (id, run) in &*self.live.lock().unwrap() {
+            let age = kit.cx.clock.now().duration_since(run.began);
+            let spared = age < super::super::orphan::GRACE - jiff::SignedDuration::from_secs(2);
+            for key in run.written.iter().filter(|_| spared) {
+                assert!(kit.memory.peek(key).is_some(), "{key} of the live run {id}");
+            }
+        }
+        for key in &*self.foreign.lock().unwrap() {
+            assert!(kit.memory.peek(key).is_some(), "{key} was not ours to delete");
+        }
+    }
+}
 
 /// An id that is held until this is dropped, by the end or the death of its run.
-struct Holds(Claims, BackupId);
+struct Holds(Arc<World>, BackupId);
 
 impl Holds {
-    fn new(claims: &Claims, id: BackupId) -> Self {
-        assert!(claims.lock().unwrap().insert(id), "two holders of {id}");
-        Self(claims.clone(), id)
+    fn new(world: &Arc<World>, id: BackupId, began: jiff::Timestamp) -> Self {
+        let live = Live { began, written: vec![] };
+        assert!(
+            world.live.lock().unwrap().insert(id, live).is_none(),
+            "two holders of {id}"
+        );
+        Self(world.clone(), id)
+    }
+
+    fn wrote(&self, key: &Key) {
+        let mut live = self.0.live.lock().unwrap();
+        live.get_mut(&self.1).unwrap().written.push(key.clone());
     }
 }
 
 impl Drop for Holds {
     fn drop(&mut self) {
-        self.0.lock().unwrap().remove(&self.1);
+        self.0.live.lock().unwrap().remove(&self.1);
     }
 }
 
-fn begin_run(kit: &Kit, claims: &Claims, target: usize) -> JoinHandle<Result<()>> {
-    let (cx, claims) = (kit.cx.clone(), claims.clone());
+fn begin_run(kit: &Arc<Kit>, world: &Arc<World>, target: usize) -> JoinHandle<Result<()>> {
+    let (kit, cx, world) = (kit.clone(), kit.cx.clone(), world.clone());
     tokio::spawn(async move {
         let target = TARGETS[target];
         let repository = Repository::open_or_create(&cx, &holder()).await?;
         let lease = Lease::acquire(&cx, target, &holder(), "backup", Duration::from_secs(30)).await?;
         let claim = crate::catalog::claim(&cx, target, &holder(), crate::catalog::tests::kit::keys_of).await?;
-        let _holds = Holds::new(&claims, claim.id);
+        let holds = Holds::new(&world, claim.id, cx.clock.now());
+        world.plant(&kit, Key::from(format!("{}/notes.txt", claim.id)));
         for key in &claim.keys {
             if lease.lost().is_cancelled() {
                 return Ok(());
@@ -66,6 +113,7 @@ fn begin_run(kit: &Kit, claims: &Claims, target: usize) -> JoinHandle<Result<()>
             cx.store
                 .put(key, "data".into(), crate::store::PutMode::Overwrite)
                 .await?;
+            holds.wrote(key);
         }
         let mut manifest = manifest(&cx, &repository, &claim, 100);
         manifest.target = target.into();
@@ -101,17 +149,15 @@ fn die_after(task: &JoinHandle<Result<()>>, count: Option<u32>) {
 }
 
 async fn play(options: MemoryOptions, steps: Vec<Step>) {
-    let kit = Kit::new(options);
-    let claims = Claims::default();
-    let foreign = [Key::from("20250101_000000/a.dump"), Key::from("readme.txt")];
-    for key in &foreign {
-        kit.memory.plant(key, "old");
+    let (kit, world) = (Arc::new(Kit::new(options)), Arc::new(World::default()));
+    for key in ["20250101_000000/a.dump", "readme.txt"] {
+        world.plant(&kit, Key::from(key));
     }
     let mut tasks = Vec::new();
     for step in steps {
         match step {
             Step::Run { target, turns } => {
-                tasks.push(begin_run(&kit, &claims, target));
+                tasks.push(begin_run(&kit, &world, target));
                 die_after(&tasks[tasks.len() - 1], turns);
             }
             Step::Prune { turns } => {
@@ -121,13 +167,16 @@ async fn play(options: MemoryOptions, steps: Vec<Step>) {
             Step::Turns(count) => {
                 for _ in 0..count {
                     turns(1).await;
-                    whole(&kit);
+                    world.unharmed(&kit);
                 }
+            }
+            Step::Unlock { target } => {
+                crate::catalog::lease::unlock(&kit.cx, TARGETS[target]).await.unwrap();
             }
             Step::Seconds(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
             Step::Jump(hours) => kit.hours(hours),
         }
-        whole(&kit);
+        world.unharmed(&kit);
     }
     for task in tasks {
         match task.await {
@@ -139,13 +188,13 @@ async fn play(options: MemoryOptions, steps: Vec<Step>) {
             Err(ended) => assert!(ended.is_cancelled(), "{ended}"),
         }
     }
-    whole(&kit);
-    assert!(claims.lock().unwrap().is_empty());
-    ends_clean(&kit, &foreign).await;
+    world.unharmed(&kit);
+    assert!(world.live.lock().unwrap().is_empty());
+    ends_clean(&kit, &world).await;
 }
 
 /// When all is quiet, prune leaves what backups own, what is foreign, and nothing of dead runs.
-async fn ends_clean(kit: &Kit, foreign: &[Key]) {
+async fn ends_clean(kit: &Kit, world: &World) {
     for target in TARGETS {
         kit.hours(25);
         let target = Fake {
@@ -154,7 +203,8 @@ async fn ends_clean(kit: &Kit, foreign: &[Key]) {
         };
         prune(&kit.cx, &target, &request(&kit.cx).await).await.unwrap();
     }
-    whole(kit);
+    world.unharmed(kit);
+    let foreign = world.foreign.lock().unwrap().clone();
     let backups: Vec<String> = list::ids(&kit.cx)
         .await
         .unwrap()
@@ -168,9 +218,6 @@ async fn ends_clean(kit: &Kit, foreign: &[Key]) {
             known || name == "_pbe/repository.json" || name.ends_with("/current"),
             "{name} is left over"
         );
-    }
-    for key in foreign {
-        assert!(kit.memory.peek(key).is_some(), "{key} was not ours to delete");
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{ServerSettings, SslMode};
 use backup_core::{Error, ErrorKind, Result};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, InconsistentKeys, RootCertStore, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -12,6 +12,7 @@ use rustls::{
     crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
     server::ParsedCertificate,
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 use std::{path::Path, sync::Arc};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -44,24 +45,21 @@ pub(crate) fn connector(settings: &ServerSettings) -> Result<MakeRustlsConnect> 
         own: settings.sslrootcert.as_deref().map_or(Ok(Vec::new()), certificates)?,
         provider: Arc::clone(&provider),
     };
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::new(ErrorKind::Internal, "TLS cannot be set up").because(error))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let config = match own_certificate(settings)? {
+    let config = match own_certificate(settings, &provider)? {
         None => builder.with_no_client_auth(),
-        Some((chain, key, file)) => builder
-            .with_client_auth_cert(chain, key)
-            .map_err(|error| unusable_own(file, error))?,
+        Some(own) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(own))),
     };
     Ok(MakeRustlsConnect::new(config))
 }
 
-type OwnCertificate<'a> = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, &'a Path);
-
-/// The certificate that this client shows, and its key.
-fn own_certificate(settings: &ServerSettings) -> Result<Option<OwnCertificate<'_>>> {
+/// The certificate that this client shows, and its key. The manual of PostgreSQL makes certificates of version 1, which rustls does not read in full: whether
+/// such a one belongs to the key, the server finds out.
+fn own_certificate(settings: &ServerSettings, provider: &CryptoProvider) -> Result<Option<CertifiedKey>> {
     let (file, key) = match (&settings.sslcert, &settings.sslkey) {
         (None, None) => return Ok(None),
         (Some(file), Some(key)) => (file, key),
@@ -73,11 +71,19 @@ fn own_certificate(settings: &ServerSettings) -> Result<Option<OwnCertificate<'_
             .hint("give both: sslcert and sslkey (PGSSLCERT and PGSSLKEY)"));
         }
     };
-    let chain = CertificateDer::pem_file_iter(file)
+    let chain: Vec<_> = CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect)
         .map_err(|error| unusable_own(file, error))?;
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable_own(key, error))?;
-    Ok(Some((chain, key, file)))
+    let own = PrivateKeyDer::from_pem_file(key).map_err(|error| unusable_own(key, error))?;
+    let own = provider.key_provider.load_private_key(own);
+    let own = CertifiedKey::new(chain, own.map_err(|error| unusable_own(key, error))?);
+    match own.keys_match() {
+        Err(
+            error @ (rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)
+            | rustls::Error::NoCertificatesPresented),
+        ) => Err(unusable_own(file, error)),
+        _ => Ok(Some(own)),
+    }
 }
 
 fn unusable_own(file: &Path, error: impl Into<backup_core::error::BoxError>) -> Error {

@@ -157,6 +157,43 @@ async fn a_restore_that_the_server_refuses_changes_nothing_and_shows_why() {
 }
 
 #[tokio::test]
+async fn every_role_that_a_dump_names_is_looked_for_and_not_owners_alone() {
+    let server = Postgres::start();
+    let roles = ["\"Odd, one\"", "giver", "later", "reader", "tenant"];
+    for role in roles {
+        server.psql("postgres", &format!("CREATE ROLE {role}"));
+    }
+    let script = "CREATE TABLE t (x int, tenant text); ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON t FOR SELECT TO tenant USING (tenant = current_user AND tenant <> ' TO nobody');
+        GRANT SELECT (x) ON t TO reader WITH GRANT OPTION; GRANT SELECT ON t TO giver WITH GRANT OPTION;
+        SET ROLE giver; GRANT SELECT ON t TO \"Odd, one\"; RESET ROLE;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO later";
+    database(&server, "granted", script);
+    let bytes = dump(&server, "granted", Compression::None).await;
+    let settings = settings(&server);
+    let contents = read_contents(pieces(&bytes), Limits::default()).await.unwrap().unwrap();
+    assert_eq!(contents.unread_privileges, 0);
+    let session = Session::connect(&settings, "postgres").await.unwrap();
+    assert!(missing_roles(&session, &contents).await.unwrap().is_empty());
+    server.psql("postgres", "DROP DATABASE granted");
+    for role in roles {
+        server.psql("postgres", &format!("DROP ROLE {role}"));
+    }
+    database(&server, "granted", "");
+    assert_eq!(
+        missing_roles(&session, &contents).await.unwrap(),
+        ["Odd, one", "giver", "later", "reader", "tenant"]
+    );
+    // Not refused for nothing: the restore indeed fails.
+    let tools = tools().await;
+    let error = restore_in_place(target(&settings, &tools, "granted"), pieces(&bytes))
+        .await
+        .map(drop)
+        .unwrap_err();
+    assert!(error.chain().contains("does not exist"), "{error:?}");
+}
+
+#[tokio::test]
 async fn tables_made_after_the_backup_are_listed_and_survive() {
     let server = Postgres::shared();
     database(server, "later", CONTENT);

@@ -105,7 +105,8 @@ async fn pg_dump_agrees(good: &ServerSettings, bad: &ServerSettings) {
     }
 }
 
-/// A certificate for the role `teller`, by the authority of the server, with a key that only its owner may read.
+/// A certificate for the role `teller`, by the authority of the server, with a key that only its owner may read. As the manual of PostgreSQL makes it, it is
+/// of version 1.
 const CLIENT: &str = "set -e
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=teller -keyout teller.key -out teller.csr
     openssl x509 -req -in teller.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out teller.pem
@@ -151,7 +152,7 @@ async fn a_client_certificate_logs_in_without_a_password_and_pg_dump_shows_it_to
     for (sslcert, sslkey) in [
         (Some(path("teller.pem")), None),
         (None, Some(path("teller.key"))),
-        (Some(path("teller.pem")), Some(path("cert.key"))),
+        (Some(path("cert.pem")), Some(path("teller.key"))),
         (Some(path("teller.pem")), Some(path("hba"))),
         (Some(path("none.pem")), Some(path("teller.key"))),
     ] {

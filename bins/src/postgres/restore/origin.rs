@@ -15,7 +15,10 @@ use backup_core::{
     pipeline::{ByteStream, ContentSource, Source, content},
     store::Key,
 };
-use backup_postgres::{PgDump, target::ArtifactDetails};
+use backup_postgres::{
+    PgDump,
+    target::{ArtifactDetails, GLOBALS},
+};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use std::{fmt, path::PathBuf};
@@ -258,11 +261,12 @@ async fn from_key(cx: &core::Context, args: &RestoreArgs, from: &str, wanted: &s
     match stored::find(cx, from).await? {
         Stored::Artifact { artifact, .. } if artifact.name != wanted => {
             let name = &artifact.name;
-            Err(
-                Error::new(ErrorKind::Refused, format!("{from} holds {name}, not {wanted}")).hint(format!(
-                    "this is a dump of {name}: restore {name} {from} --target-db NAME"
-                )),
-            )
+            let hint = if name == GLOBALS {
+                format!("these are roles and tablespaces: restore --globals {from}")
+            } else {
+                format!("this is a dump of {name}: restore {name} {from} --target-db NAME")
+            };
+            Err(Error::new(ErrorKind::Refused, format!("{from} holds {name}, not {wanted}")).hint(hint))
         }
         Stored::Artifact {
             authentic,

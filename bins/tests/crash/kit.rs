@@ -91,7 +91,7 @@ impl Place {
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("BACKUP_STORE", &self.url)
             // The smallest parts that S3 allows.
-            .env("BACKUP_MEMORY", "20MiB")
+            .env("BACKUP_MEMORY", "24MiB")
             .env("BACKUP_KEY_FILE", self.key_file())
             .env("AWS_ACCESS_KEY_ID", Minio::ACCESS_KEY)
             .env("AWS_SECRET_ACCESS_KEY", Minio::SECRET_KEY)

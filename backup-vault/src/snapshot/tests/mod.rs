@@ -1,0 +1,6 @@
+mod arbitrary;
+mod damage;
+mod forged;
+mod limits;
+mod whole;
+mod writer;

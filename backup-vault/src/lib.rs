@@ -3,4 +3,8 @@
 //! Vault answers HTTP 200 and ends the body cleanly when a snapshot fails after its first byte, so neither status nor length say that a snapshot is
 //! whole. [`snapshot::Proof`] does: it walks over every byte, up to the last.
 
+pub mod client;
+mod secret;
 pub mod snapshot;
+
+pub use secret::Secret;

@@ -29,7 +29,7 @@ mod sums;
 mod tar_header;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use facts::{Digest, Peer, SealFacts, SnapshotFacts, Trailer};
 pub use flaw::{Flaw, Member, Place, SnapshotError};

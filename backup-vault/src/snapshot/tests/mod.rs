@@ -3,4 +3,4 @@ mod damage;
 mod forged;
 mod limits;
 mod whole;
-mod writer;
+pub(crate) mod writer;

@@ -6,7 +6,7 @@ use std::io::Write;
 
 /// How the archive is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Packed {
+pub(crate) enum Packed {
     /// As Vault does.
     Deflated,
     /// As OpenBao does since 2.6.
@@ -14,21 +14,21 @@ pub(super) enum Packed {
 }
 
 /// One file of an archive.
-pub(super) type File = (&'static str, Vec<u8>);
+pub(crate) type File = (&'static str, Vec<u8>);
 
 /// A snapshot to be written.
 #[derive(Debug, Clone)]
-pub(super) struct Snapshot {
-    pub(super) packed: Packed,
-    pub(super) state_first: bool,
-    pub(super) pax: bool,
-    pub(super) entries: Vec<(Vec<u8>, Vec<u8>)>,
-    pub(super) sealed: Vec<u8>,
+pub(crate) struct Snapshot {
+    pub(crate) packed: Packed,
+    pub(crate) state_first: bool,
+    pub(crate) pax: bool,
+    pub(crate) entries: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) sealed: Vec<u8>,
 }
 
 impl Snapshot {
     /// A small one.
-    pub(super) fn small(packed: Packed) -> Self {
+    pub(crate) fn small(packed: Packed) -> Self {
         let entry = |key: &str, value: &str| (key.as_bytes().to_vec(), value.as_bytes().to_vec());
         Self {
             packed,
@@ -54,7 +54,7 @@ impl Snapshot {
     }
 
     /// The records of `state.bin`.
-    pub(super) fn state(&self) -> Vec<u8> {
+    pub(crate) fn state(&self) -> Vec<u8> {
         self.entries
             .iter()
             .flat_map(|(key, value)| record(&entry(key, value, false)))
@@ -62,12 +62,12 @@ impl Snapshot {
     }
 
     /// Its files, with right sums.
-    pub(super) fn files(&self) -> Vec<File> {
+    pub(crate) fn files(&self) -> Vec<File> {
         self.files_around(self.state())
     }
 
     /// Its files with another `state.bin`.
-    pub(super) fn files_around(&self, state: Vec<u8>) -> Vec<File> {
+    pub(crate) fn files_around(&self, state: Vec<u8>) -> Vec<File> {
         let meta = meta(state.len());
         let sums = sums(&meta, &state, self.state_first);
         vec![
@@ -78,16 +78,16 @@ impl Snapshot {
         ]
     }
 
-    pub(super) fn archive(&self) -> Vec<u8> {
+    pub(crate) fn archive(&self) -> Vec<u8> {
         archive(&self.files(), self.pax)
     }
 
-    pub(super) fn file(&self) -> Vec<u8> {
+    pub(crate) fn file(&self) -> Vec<u8> {
         gzip(&self.archive(), self.packed)
     }
 }
 
-pub(super) fn meta(size: usize) -> Vec<u8> {
+pub(crate) fn meta(size: usize) -> Vec<u8> {
     format!(
         concat!(
             r#"{{"Version":1,"ID":"bolt-snapshot","Index":4711,"Term":3,"Peers":"k65ub2RlMQ==","#,
@@ -100,13 +100,13 @@ pub(super) fn meta(size: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-pub(super) fn sums(meta: &[u8], state: &[u8], state_first: bool) -> Vec<u8> {
+pub(crate) fn sums(meta: &[u8], state: &[u8], state_first: bool) -> Vec<u8> {
     let line = |name: &str, bytes: &[u8]| format!("{}  {name}\n", hex::encode(&Sha256::digest(bytes)));
     let (meta, state) = (line("meta.json", meta), line("state.bin", state));
     if state_first { state + &meta } else { meta + &state }.into_bytes()
 }
 
-pub(super) fn uvarint(mut value: u64) -> Vec<u8> {
+pub(crate) fn uvarint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while value >= 0x80 {
         bytes.push(value as u8 | 0x80);
@@ -117,12 +117,12 @@ pub(super) fn uvarint(mut value: u64) -> Vec<u8> {
 }
 
 /// A protobuf field with a length.
-pub(super) fn field(number: u64, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn field(number: u64, bytes: &[u8]) -> Vec<u8> {
     [uvarint(number << 3 | 2), uvarint(bytes.len() as u64), bytes.to_vec()].concat()
 }
 
 /// A `StorageEntry`; protobuf leaves out what is empty.
-pub(super) fn entry(key: &[u8], value: &[u8], seal_wrap: bool) -> Vec<u8> {
+pub(crate) fn entry(key: &[u8], value: &[u8], seal_wrap: bool) -> Vec<u8> {
     let mut bytes = field(1, key);
     if !value.is_empty() {
         bytes.extend(field(2, value));
@@ -133,12 +133,12 @@ pub(super) fn entry(key: &[u8], value: &[u8], seal_wrap: bool) -> Vec<u8> {
     bytes
 }
 
-pub(super) fn record(entry: &[u8]) -> Vec<u8> {
+pub(crate) fn record(entry: &[u8]) -> Vec<u8> {
     [uvarint(entry.len() as u64), entry.to_vec()].concat()
 }
 
 /// A tar header as Go writes it: mode 0600, owner 0, a time in whole seconds.
-pub(super) fn header(name: &str, kind: u8, size: usize) -> Vec<u8> {
+pub(crate) fn header(name: &str, kind: u8, size: usize) -> Vec<u8> {
     let mut block = vec![0u8; 512];
     let mut put = |at: usize, text: &[u8]| block[at..at + text.len()].copy_from_slice(text);
     put(0, name.as_bytes());
@@ -155,20 +155,20 @@ pub(super) fn header(name: &str, kind: u8, size: usize) -> Vec<u8> {
 }
 
 /// Gives a header its checksum.
-pub(super) fn seal_header(block: &mut [u8]) {
+pub(crate) fn seal_header(block: &mut [u8]) {
     block[148..156].copy_from_slice(b"        ");
     let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
     block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
 }
 
-pub(super) fn padded(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn padded(bytes: &[u8]) -> Vec<u8> {
     let mut padded = bytes.to_vec();
     padded.resize(bytes.len().next_multiple_of(512), 0);
     padded
 }
 
 /// With `pax`, as for a `state.bin` beyond 8 GiB: its size stands in an extended header.
-pub(super) fn archive(files: &[File], pax: bool) -> Vec<u8> {
+pub(crate) fn archive(files: &[File], pax: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, content) in files {
         let extended = pax && *name == "state.bin";
@@ -185,13 +185,13 @@ pub(super) fn archive(files: &[File], pax: bool) -> Vec<u8> {
 }
 
 /// `length key=value\n`, the length counting itself.
-pub(super) fn pax_record(text: &str) -> Vec<u8> {
+pub(crate) fn pax_record(text: &str) -> Vec<u8> {
     let rest = format!(" {text}\n");
     let length = (1..).find(|length: &usize| length.to_string().len() + rest.len() == *length);
     format!("{}{rest}", length.unwrap()).into_bytes()
 }
 
-pub(super) fn gzip(archive: &[u8], packed: Packed) -> Vec<u8> {
+pub(crate) fn gzip(archive: &[u8], packed: Packed) -> Vec<u8> {
     let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
     bytes.extend(match packed {
         Packed::Deflated => deflate(archive),
@@ -209,7 +209,7 @@ fn deflate(archive: &[u8]) -> Vec<u8> {
 }
 
 /// Blocks of up to 65,535 bytes, and an empty one at the end, as Go does.
-pub(super) fn stored(archive: &[u8]) -> Vec<u8> {
+pub(crate) fn stored(archive: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (last, block) in archive.chunks(65_535).map(|block| (0, block)).chain([(1, &[][..])]) {
         let length = block.len() as u16;

@@ -1,0 +1,222 @@
+//! Errors of a Vault server, and what may be tried again.
+
+use backup_core::{Error, ErrorKind, error::BoxError, retry::Retryable, store::Retry};
+
+/// Result of a request.
+pub type Result<T, E = VaultError> = std::result::Result<T, E>;
+
+/// What Vault said, or why nothing was heard from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum VaultErrorKind {
+    /// No connection.
+    #[error("the server cannot be reached")]
+    Unreachable,
+    /// A connection, and no trust in it.
+    #[error("TLS failed")]
+    Tls,
+    /// The connection ended before the answer did.
+    #[error("the connection broke")]
+    Interrupted,
+    /// The connection stands, and nothing comes.
+    #[error("the server has stopped sending")]
+    Stalled,
+    /// Sealed.
+    #[error("it is sealed")]
+    Sealed,
+    /// Never initialised.
+    #[error("it is not initialised")]
+    NotInitialized,
+    /// No leader, or none yet.
+    #[error("the cluster has no active leader")]
+    NoLeader,
+    /// No token was given.
+    #[error("it wants a token, and none was given")]
+    TokenMissing,
+    /// Expired, revoked, or never valid.
+    #[error("the token is not valid: expired or revoked")]
+    TokenInvalid,
+    /// A valid token without the right.
+    #[error("the policies of the token do not allow it")]
+    Forbidden,
+    /// A login that was refused.
+    #[error("the login was refused")]
+    LoginRefused,
+    /// The request came with a namespace.
+    #[error("it was asked within a namespace")]
+    Namespace,
+    /// Another storage than Raft.
+    #[error("its storage is not Raft")]
+    NotRaft,
+    /// Just started: no log entry since the last snapshot.
+    #[error("there is nothing new to snapshot yet")]
+    NothingNew,
+    /// Too many requests.
+    #[error("it asks to slow down")]
+    Throttled,
+    /// A redirect to a redirect.
+    #[error("it redirects in a circle")]
+    RedirectLoop,
+    /// A redirect that must not be followed.
+    #[error("its redirect is not followed")]
+    RedirectRefused,
+    /// A redirect to where nobody answers.
+    #[error("it redirects to a leader that cannot be reached from here")]
+    RedirectUnreachable,
+    /// A snapshot of another cluster, without force.
+    #[error("the snapshot is of a cluster with other unseal keys")]
+    OtherSeal,
+    /// Vault gave up on a body that took too long.
+    #[error("it did not read the whole snapshot")]
+    UploadCut,
+    /// It failed by itself (5xx).
+    #[error("the server failed")]
+    Server,
+    /// Anything else.
+    #[error("unexpected answer")]
+    Unexpected,
+}
+
+/// A failed request. `Display` is what failed where; the cause is in `source()`. Holds no secret.
+#[derive(Debug, thiserror::Error)]
+#[error("{doing}: {kind}{}", said.as_ref().map(|said| format!(" ({said})")).unwrap_or_default())]
+pub struct VaultError {
+    kind: VaultErrorKind,
+    retry: Retry,
+    doing: String,
+    /// The server's own words.
+    said: Option<String>,
+    source: Option<BoxError>,
+}
+
+impl VaultError {
+    /// An error while `doing` something ("take a snapshot from https://vault:8200"). Retryability follows from the kind.
+    #[must_use]
+    pub fn new(kind: VaultErrorKind, doing: impl Into<String>) -> Self {
+        use VaultErrorKind as K;
+        let retry = match kind {
+            K::Unreachable
+            | K::Interrupted
+            | K::Stalled
+            | K::NoLeader
+            | K::NothingNew
+            | K::Throttled
+            | K::RedirectLoop
+            | K::RedirectUnreachable
+            | K::Server => Retry::Maybe,
+            _ => Retry::Never,
+        };
+        Self {
+            kind,
+            retry,
+            doing: doing.into(),
+            said: None,
+            source: None,
+        }
+    }
+
+    /// Adds the server's own words.
+    #[must_use]
+    pub(super) fn said(mut self, said: impl Into<String>) -> Self {
+        self.said = Some(said.into()).filter(|said| !said.is_empty());
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<BoxError>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The same with another meaning.
+    pub(super) fn of_kind(self, kind: VaultErrorKind) -> Self {
+        let Self {
+            doing, said, source, ..
+        } = self;
+        Self {
+            said,
+            source,
+            ..Self::new(kind, doing)
+        }
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn kind(&self) -> VaultErrorKind {
+        self.kind
+    }
+}
+
+impl Retryable for VaultError {
+    fn retry(&self) -> Retry {
+        self.retry
+    }
+
+    fn exhausted(mut self) -> Self {
+        self.retry = Retry::Exhausted;
+        self
+    }
+}
+
+/// The least that a token needs for a backup.
+pub const SNAPSHOT_POLICY: &str = r#"path "sys/storage/raft/snapshot" { capabilities = ["read"] }"#;
+
+fn hint(kind: VaultErrorKind) -> Option<String> {
+    use VaultErrorKind as K;
+    let text = match kind {
+        K::Unreachable | K::Interrupted | K::Stalled => "check VAULT_ADDR, the network, and that the server runs",
+        K::Tls => {
+            "name the authority with VAULT_CACERT; if the certificate is for another name, give that with VAULT_TLS_SERVER_NAME"
+        }
+        K::Sealed => "unseal it: `vault operator unseal`",
+        K::NotInitialized => {
+            "initialise and unseal it first: `vault operator init -key-shares=1 -key-threshold=1`; those keys are thrown away by a restore"
+        }
+        K::NoLeader => "wait for an election, and look at `vault operator raft list-peers`",
+        K::TokenMissing => "set VAULT_TOKEN or VAULT_TOKEN_FILE, or log in with --auth kubernetes",
+        K::TokenInvalid => {
+            "make a new one that lives on: `vault token create -orphan -period=768h -policy=vault-snapshot`; a token dies with the one \
+             that made it unless it is an orphan"
+        }
+        K::Forbidden => return Some(format!("the token needs a policy with: {SNAPSHOT_POLICY}")),
+        K::LoginRefused => "check the role and its bound service accounts: `vault read auth/kubernetes/role/ROLE`",
+        K::Namespace => {
+            "snapshots exist only outside of namespaces: a proxy before Vault adds X-Vault-Namespace; use an address behind it"
+        }
+        K::NotRaft => "only the integrated storage (Raft) has snapshots; back the other storage up with its own tools",
+        K::NothingNew => "Vault has just started; try again in a minute",
+        K::RedirectLoop | K::RedirectUnreachable | K::RedirectRefused => {
+            "a standby redirects to the api_addr of its leader: set VAULT_ADDR to an address that always leads to the leader, as the \
+             service vault-active"
+        }
+        K::OtherSeal => "restore it with --force: then the unseal keys of the ORIGINAL cluster open this one",
+        K::UploadCut => {
+            "raise http_read_timeout in the listener of the server (30 s by default) to `30m`, and its free space for temporary files"
+        }
+        K::Throttled | K::Server | K::Unexpected => return None,
+    };
+    Some(text.into())
+}
+
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        use VaultErrorKind as K;
+        let kind = match error.kind {
+            K::Unreachable | K::Interrupted | K::Stalled | K::Tls | K::RedirectUnreachable => {
+                ErrorKind::SourceUnreachable
+            }
+            K::TokenMissing => ErrorKind::Config,
+            K::RedirectRefused | K::OtherSeal => ErrorKind::Refused,
+            _ => ErrorKind::SourceFailed,
+        };
+        let mut wrapped = Self::new(kind, error.to_string());
+        if let Some(hint) = hint(error.kind) {
+            wrapped = wrapped.hint(hint);
+        }
+        match error.source {
+            Some(source) => wrapped.because(source),
+            None => wrapped,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Talks to a Vault server: plain HTTP requests whose redirects and errors are understood.
+//!
+//! One connection per request, no proxy, no redirect behind the caller's back, no decompression, and never an `X-Vault-Namespace`: the paths used
+//! here do not exist inside a namespace.
+
+mod address;
+mod answer;
+mod connect;
+mod cubbyhole;
+mod endpoint;
+mod failure;
+mod login;
+mod redirect;
+mod settings;
+mod snapshot;
+mod status;
+mod token;
+mod vault;
+
+#[cfg(test)]
+mod tests;
+
+pub use address::Address;
+pub use cubbyhole::Marker;
+pub use failure::{Result, SNAPSHOT_POLICY, VaultError, VaultErrorKind};
+pub use login::Login;
+pub use settings::VaultSettings;
+pub use snapshot::SnapshotStream;
+pub use status::{Health, Leader, SealStatus};
+pub use token::{TokenFacts, TokenLease};
+pub use vault::Vault;

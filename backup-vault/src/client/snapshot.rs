@@ -1,0 +1,87 @@
+//! The snapshot itself, as a stream.
+
+use super::{
+    address::Address,
+    answer::{Answer, transport},
+    endpoint::Endpoint,
+    failure::{Result, VaultError, VaultErrorKind},
+    vault::Vault,
+};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream, stream::BoxStream};
+use reqwest::{Method, Response};
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+/// The bytes of a snapshot as they come.
+///
+/// Its end proves nothing: Vault ends the body of a failed snapshot as if it were whole. Only [`crate::snapshot::Proof`] vouches for it. It ends
+/// with an error if the connection breaks or nothing comes for the idle timeout; there is no other limit of time. Dropping it closes the
+/// connection, which releases the locks that Vault holds as long as it sends: read it as fast as possible.
+pub struct SnapshotStream {
+    sent_by: Address,
+    bytes: BoxStream<'static, Result<Bytes>>,
+}
+
+impl Vault {
+    /// Asks for a snapshot, at this server or the leader that it redirects to. Changes nothing, and may be repeated.
+    ///
+    /// # Errors
+    /// Whatever Vault answers before its first byte.
+    pub async fn snapshot(&self) -> Result<SnapshotStream> {
+        let request = self.request(Method::GET, "sys/storage/raft/snapshot", "take a snapshot");
+        let (response, at) = self.follow(&request).await?;
+        let doing = at.doing(request.doing);
+        if response.status() != reqwest::StatusCode::OK {
+            return Err(refusal(response, &at, &doing).await);
+        }
+        let sent_by = at.address.clone();
+        let bytes = stream::try_unfold((response, at, doing), next).boxed();
+        Ok(SnapshotStream { sent_by, bytes })
+    }
+}
+
+async fn refusal(response: Response, at: &Endpoint, doing: &str) -> VaultError {
+    match tokio::time::timeout(at.idle(), Answer::read(response, doing)).await {
+        Ok(Ok(answer)) => answer.error(doing),
+        Ok(Err(error)) => error,
+        Err(_) => VaultError::new(VaultErrorKind::Stalled, doing),
+    }
+}
+
+type State = (Response, Endpoint, String);
+
+async fn next((mut response, at, doing): State) -> Result<Option<(Bytes, State)>> {
+    match tokio::time::timeout(at.idle(), response.chunk()).await {
+        Ok(Ok(piece)) => Ok(piece.map(|piece| (piece, (response, at, doing)))),
+        Ok(Err(error)) => Err(transport(error, &doing)),
+        Err(_) => Err(VaultError::new(VaultErrorKind::Stalled, doing)),
+    }
+}
+
+impl SnapshotStream {
+    /// The server that sends: the leader.
+    #[must_use]
+    pub fn sent_by(&self) -> &Address {
+        &self.sent_by
+    }
+}
+
+impl Stream for SnapshotStream {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.bytes.poll_next_unpin(cx)
+    }
+}
+
+impl fmt::Debug for SnapshotStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SnapshotStream")
+            .field("sent_by", &self.sent_by)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,6 @@
+mod fake;
+mod refusals;
+mod settings;
+mod snapshots;
+mod status;
+mod tokens;

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::Secret;
 use reqwest::{
-    Client, Method, RequestBuilder, Response,
-    header::{HOST, HeaderValue},
+    Body, Client, Method, RequestBuilder, Response,
+    header::{CONTENT_LENGTH, HOST, HeaderValue},
 };
 use std::time::Duration;
 use tokio::time::timeout;
@@ -76,6 +76,14 @@ impl Endpoint {
             Ok(answer) => answer.map_err(|error| transport(error, &doing)),
             Err(_) => Err(VaultError::new(VaultErrorKind::Stalled, doing)),
         }
+    }
+
+    /// Sends a body of `length` bytes with an answer when it comes: who calls sets the limit of time.
+    pub(super) async fn upload(&self, request: &Request<'_>, body: Body, length: u64) -> Result<Response> {
+        let doing = self.doing(request.doing);
+        let builder = self.begin(request.method.clone(), request.path, request.token, &doing)?;
+        let builder = builder.header(CONTENT_LENGTH, length).body(body);
+        builder.send().await.map_err(|error| transport(error, &doing))
     }
 
     fn begin(&self, method: Method, path: &str, token: Option<&Secret>, doing: &str) -> Result<RequestBuilder> {

@@ -69,6 +69,9 @@ pub enum VaultErrorKind {
     /// Vault gave up on a body that took too long.
     #[error("it did not read the whole snapshot")]
     UploadCut,
+    /// It took the snapshot, and nothing came of it.
+    #[error("it took the snapshot, and its old state is still in force")]
+    NotInForce,
     /// It failed by itself (5xx).
     #[error("the server failed")]
     Server,
@@ -191,6 +194,7 @@ fn hint(kind: VaultErrorKind) -> Option<String> {
              service vault-active"
         }
         K::OtherSeal => "restore it with --force: then the unseal keys of the ORIGINAL cluster open this one",
+        K::NotInForce => "the answer to a restore comes before the restore: why it failed is in the log of the server",
         K::UploadCut => {
             "raise http_read_timeout in the listener of the server (30 s by default) to `30m`, and its free space for temporary files"
         }

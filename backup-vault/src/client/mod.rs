@@ -9,12 +9,16 @@ mod connect;
 mod cubbyhole;
 mod endpoint;
 mod failure;
+mod leader;
 mod login;
+mod peers;
 mod redirect;
+mod restored;
 mod settings;
 mod snapshot;
 mod status;
 mod token;
+mod upload;
 mod vault;
 
 #[cfg(test)]
@@ -24,6 +28,8 @@ pub use address::Address;
 pub use cubbyhole::Marker;
 pub use failure::{Result, SNAPSHOT_POLICY, VaultError, VaultErrorKind};
 pub use login::Login;
+pub use peers::RaftPeer;
+pub use restored::{Restored, Wait};
 pub use settings::VaultSettings;
 pub use snapshot::SnapshotStream;
 pub use status::{Health, Leader, SealStatus};

@@ -1,5 +1,6 @@
 mod fake;
 mod refusals;
+mod restores;
 mod settings;
 mod snapshots;
 mod status;

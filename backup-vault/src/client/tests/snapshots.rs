@@ -4,7 +4,7 @@ use super::fake::{CHUNKED, FakeVault, SNAPSHOT, Step, TOKEN, chunk, chunked, red
 use crate::{
     client::{Vault, VaultError, VaultErrorKind},
     snapshot::{
-        Flaw, Proof, SnapshotFacts,
+        Flaw, Proof, SnapshotError, SnapshotFacts, proven,
         tests::writer::{Packed, Snapshot},
     },
 };
@@ -196,4 +196,18 @@ async fn a_server_without_tls_is_a_failure_of_tls() {
     let error = backup_core::Error::from(error);
     assert!(error.hints()[0].contains("VAULT_CACERT"), "{error:?}");
     serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stream_is_vouched_for_only_if_the_snapshot_is_whole() {
+    for (length, whole) in [(file().len(), true), (file().len() - 1, false), (200, false)] {
+        let server = FakeVault::always(chunked(&file()[..length])).await;
+        let stream = server.client().snapshot().await.unwrap();
+        let (stream, outcome) = proven(stream, Proof::default(), SnapshotError::of_server);
+        let came: backup_core::Result<Vec<_>> = stream.try_collect().await;
+        assert_eq!((came.is_ok(), outcome.get().is_some()), (whole, whole), "{length}");
+        if let Err(error) = came {
+            assert_eq!(error.kind(), backup_core::ErrorKind::SourceFailed);
+        }
+    }
 }

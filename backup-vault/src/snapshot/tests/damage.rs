@@ -156,16 +156,14 @@ fn any_flip_of_any_bit_of_a_deflated_file_is_found() {
 
 #[test]
 fn any_flip_inside_the_archive_is_found_even_with_a_right_gzip_checksum() {
-    for pax in [false, true] {
-        let snapshot = Snapshot {
-            pax,
-            ..Snapshot::small(Packed::Stored)
-        };
-        let archive = snapshot.archive();
-        // Nothing but Vault's seal proves the encrypted sums: all bits of that file, before two zero blocks and its own padding.
-        let sealed = archive.len() - 1024 - 512;
-        let harmless: Vec<_> = all_bits(sealed..sealed + snapshot.sealed.len()).collect();
-        let surviving = surviving_flips(&archive, |flipped| failure(&gzip(flipped, Packed::Stored)).is_none());
-        assert_eq!(surviving, harmless, "pax {pax}");
-    }
+    let snapshot = Snapshot {
+        pax: true,
+        ..Snapshot::small(Packed::Stored)
+    };
+    let archive = snapshot.archive();
+    // Nothing but Vault's seal proves the encrypted sums: all bits of that file, which its padding and two zero blocks follow.
+    let sealed = archive.len() - 1024 - 512;
+    let harmless: Vec<_> = all_bits(sealed..sealed + snapshot.sealed.len()).collect();
+    let surviving = surviving_flips(&archive, |flipped| failure(&gzip(flipped, Packed::Stored)).is_none());
+    assert_eq!(surviving, harmless);
 }

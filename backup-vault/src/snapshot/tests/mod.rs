@@ -1,6 +1,7 @@
 mod arbitrary;
 mod damage;
 mod forged;
+mod golden;
 mod limits;
 mod whole;
 pub(crate) mod writer;

@@ -1,0 +1,81 @@
+//! The end of a restore, which Vault's answer is not.
+
+use super::{
+    cubbyhole::Marker,
+    failure::{Result, VaultError, VaultErrorKind},
+    vault::Vault,
+};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// As often in a row the marker must be gone before the server counts as running: one with other unseal keys may answer once more before it seals.
+const SETTLED: u32 = 3;
+
+/// How a restore ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restored {
+    /// The restored state is in force, and the server runs.
+    InForce,
+    /// The server has sealed itself: it must be unsealed with the keys of the cluster that the snapshot is of.
+    Sealed,
+}
+
+/// How long to wait for a restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// Between two looks.
+    pub every: Duration,
+    /// In all.
+    pub at_most: Duration,
+}
+
+impl Default for Wait {
+    /// Every second, for five minutes. A restore of a small cluster took 6 seconds.
+    fn default() -> Self {
+        Self {
+            every: Duration::from_secs(1),
+            at_most: Duration::from_secs(300),
+        }
+    }
+}
+
+impl Vault {
+    /// Waits until a snapshot that was sent is in force: the marker with `nonce` ([`Vault::write_marker`], before it was sent) is gone, or the
+    /// server is sealed. Errors on the way are part of a restore. Changes nothing.
+    ///
+    /// # Errors
+    /// `NotInForce` if the time is over; its cause is the last error, if there was one.
+    pub async fn await_restored(&self, nonce: &str, wait: Wait) -> Result<Restored> {
+        let until = Instant::now() + wait.at_most;
+        let (mut gone, mut last) = (0, None);
+        while Instant::now() < until {
+            match self.look(nonce).await {
+                Ok(Some(Restored::Sealed)) => return Ok(Restored::Sealed),
+                Ok(Some(Restored::InForce)) => gone += 1,
+                Ok(None) => (gone, last) = (0, None),
+                Err(error) => (gone, last) = (0, Some(error)),
+            }
+            if gone == SETTLED {
+                return Ok(Restored::InForce);
+            }
+            sleep(wait.every).await;
+        }
+        let error = VaultError::new(VaultErrorKind::NotInForce, self.endpoint.doing("wait for the restore"));
+        Err(match last {
+            Some(last) => error.because(last),
+            None => error,
+        })
+    }
+
+    async fn look(&self, nonce: &str) -> Result<Option<Restored>> {
+        if self.health().await?.sealed {
+            return Ok(Some(Restored::Sealed));
+        }
+        match self.marker(nonce).await {
+            Ok(Marker::Gone) => Ok(Some(Restored::InForce)),
+            Ok(Marker::There) => Ok(None),
+            Err(error) if error.kind() == VaultErrorKind::Sealed => Ok(Some(Restored::Sealed)),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -4,4 +4,5 @@ mod restores;
 mod settings;
 mod snapshots;
 mod status;
+mod tls;
 mod tokens;

@@ -28,6 +28,7 @@ mod records;
 mod seal_config;
 mod sums;
 mod tar_header;
+mod varint;
 
 #[cfg(test)]
 pub(crate) mod tests;

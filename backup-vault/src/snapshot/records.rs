@@ -6,6 +6,7 @@ use super::{
     limits::Limits,
     prefixes::{Counting, KeyCounts},
     seal_config,
+    varint::Varint,
 };
 
 const KEYRING: &[u8] = b"core/keyring";
@@ -268,31 +269,4 @@ impl Records {
 
 fn at_most(left: u64, length: usize) -> usize {
     usize::try_from(left).map_or(length, |left| left.min(length))
-}
-
-/// A number in groups of seven bits, the lowest first.
-#[derive(Debug, Default)]
-struct Varint {
-    value: u64,
-    bits: u32,
-}
-
-impl Varint {
-    fn is_empty(&self) -> bool {
-        self.bits == 0
-    }
-
-    /// The number, with its last byte.
-    fn push(&mut self, byte: u8) -> Result<Option<u64>, Flaw> {
-        let group = u64::from(byte & 0x7f);
-        if self.bits > 63 || self.bits == 63 && group > 1 {
-            return Err(Flaw::Record);
-        }
-        self.value |= group << self.bits;
-        self.bits += 7;
-        if byte & 0x80 != 0 {
-            return Ok(None);
-        }
-        Ok(Some(std::mem::take(self).value))
-    }
 }

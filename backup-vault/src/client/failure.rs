@@ -90,6 +90,8 @@ pub struct VaultError {
     /// The server's own words.
     said: Option<String>,
     source: Option<BoxError>,
+    /// What a token needs for it, where that is more than the policy `default`.
+    policy: Option<&'static str>,
 }
 
 impl VaultError {
@@ -115,6 +117,15 @@ impl VaultError {
             doing: doing.into(),
             said: None,
             source: None,
+            policy: None,
+        }
+    }
+
+    /// Names the policy that a token needs for what was refused.
+    pub(super) fn needing(self, policy: &'static str) -> Self {
+        Self {
+            policy: Some(policy),
+            ..self
         }
     }
 
@@ -165,7 +176,12 @@ impl Retryable for VaultError {
 /// The least that a token needs for a backup.
 pub const SNAPSHOT_POLICY: &str = r#"path "sys/storage/raft/snapshot" { capabilities = ["read"] }"#;
 
-fn hint(kind: VaultErrorKind) -> Option<String> {
+/// The least that a token needs for a restore. Beyond it, every token has its cubbyhole by the policy `default`.
+pub const RESTORE_POLICY: &str = r#"path "sys/storage/raft/snapshot" { capabilities = ["update"] }
+path "sys/storage/raft/snapshot-force" { capabilities = ["update"] }
+path "sys/storage/raft/configuration" { capabilities = ["read"] }"#;
+
+fn hint(kind: VaultErrorKind, policy: Option<&str>) -> Option<String> {
     use VaultErrorKind as K;
     let text = match kind {
         K::Unreachable | K::Interrupted | K::Stalled => "check VAULT_ADDR, the network, and that the server runs",
@@ -182,7 +198,15 @@ fn hint(kind: VaultErrorKind) -> Option<String> {
             "make a new one that lives on: `vault token create -orphan -period=768h -policy=vault-snapshot`; a token dies with the one \
              that made it unless it is an orphan"
         }
-        K::Forbidden => return Some(format!("the token needs a policy with: {SNAPSHOT_POLICY}")),
+        K::Forbidden => {
+            return Some(match policy {
+                Some(policy) => format!(
+                    "the token needs a policy with:
+{policy}"
+                ),
+                None => "the token lacks the policy `default`".into(),
+            });
+        }
         K::LoginRefused => "check the role and its bound service accounts: `vault read auth/kubernetes/role/ROLE`",
         K::Namespace => {
             "snapshots exist only outside of namespaces: a proxy before Vault adds X-Vault-Namespace; use an address behind it"
@@ -215,7 +239,7 @@ impl From<VaultError> for Error {
             _ => ErrorKind::SourceFailed,
         };
         let mut wrapped = Self::new(kind, error.to_string());
-        if let Some(hint) = hint(error.kind) {
+        if let Some(hint) = hint(error.kind, error.policy) {
             wrapped = wrapped.hint(hint);
         }
         match error.source {

@@ -26,7 +26,7 @@ mod tests;
 
 pub use address::Address;
 pub use cubbyhole::Marker;
-pub use failure::{Result, SNAPSHOT_POLICY, VaultError, VaultErrorKind};
+pub use failure::{RESTORE_POLICY, Result, SNAPSHOT_POLICY, VaultError, VaultErrorKind};
 pub use login::Login;
 pub use peers::RaftPeer;
 pub use restored::{Restored, Wait};

@@ -1,6 +1,9 @@
 //! The servers of a Raft cluster.
 
-use super::{failure::Result, vault::Vault};
+use super::{
+    failure::{RESTORE_POLICY, Result},
+    vault::Vault,
+};
 use reqwest::Method;
 use serde::Deserialize;
 
@@ -46,6 +49,11 @@ impl Vault {
             "sys/storage/raft/configuration",
             "list the servers of the cluster",
         );
-        Ok(self.json::<Data>(&request).await?.data.config.servers)
+        let answer = self.json::<Data>(&request).await;
+        Ok(answer
+            .map_err(|error| error.needing(RESTORE_POLICY))?
+            .data
+            .config
+            .servers)
     }
 }

@@ -4,7 +4,7 @@ use super::{
     address::Address,
     answer::{Answer, transport},
     endpoint::Endpoint,
-    failure::{Result, VaultError, VaultErrorKind},
+    failure::{Result, SNAPSHOT_POLICY, VaultError, VaultErrorKind},
     vault::Vault,
 };
 use bytes::Bytes;
@@ -36,7 +36,7 @@ impl Vault {
         let (response, at) = self.follow(&request).await?;
         let doing = at.doing(request.doing);
         if response.status() != reqwest::StatusCode::OK {
-            return Err(refusal(response, &at, &doing).await);
+            return Err(refusal(response, &at, &doing).await.needing(SNAPSHOT_POLICY));
         }
         let sent_by = at.address.clone();
         let bytes = stream::try_unfold((response, at, doing), next).boxed();

@@ -3,7 +3,7 @@
 use super::{
     answer::Answer,
     endpoint::Request,
-    failure::{VaultError, VaultErrorKind},
+    failure::{RESTORE_POLICY, VaultError, VaultErrorKind},
     redirect,
     vault::Vault,
 };
@@ -87,7 +87,10 @@ impl Vault {
             return Err(VaultError::new(VaultErrorKind::NoLeader, doing).said("it has just lost the lead"));
         }
         match tokio::time::timeout(self.endpoint.idle(), Answer::read(response, &doing)).await {
-            Ok(answer) => answer?.good(&doing).map(drop),
+            Ok(answer) => answer?
+                .good(&doing)
+                .map(drop)
+                .map_err(|error| error.needing(RESTORE_POLICY)),
             Err(_) => Err(self.stall(request)),
         }
     }

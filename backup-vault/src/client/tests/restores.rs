@@ -82,6 +82,12 @@ async fn refusals_of_a_snapshot_are_told_apart() {
             "election",
         ),
         (error(503, "Vault is sealed"), ErrorKind::SourceFailed, "unseal"),
+        (
+            error(403, "permission denied"),
+            ErrorKind::SourceFailed,
+            r#""sys/storage/raft/snapshot-force" { capabilities = ["update"] }"#,
+        ),
+        (error(403, "invalid token"), ErrorKind::SourceFailed, "-orphan"),
     ];
     for (steps, kind, hint) in cases {
         let server = FakeVault::always(steps).await;

@@ -165,3 +165,10 @@ async fn a_marker_is_written_into_the_corner_of_the_token() {
     );
     assert_eq!(seen.body, br#"{"value":"nonce"}"#);
 }
+
+#[tokio::test]
+async fn a_token_that_may_not_even_look_itself_up_lacks_the_default_policy() {
+    let server = FakeVault::always(error(403, "permission denied")).await;
+    let failed = backup_core::Error::from(server.client().token().await.unwrap_err());
+    assert!(failed.hints()[0].contains("`default`"), "{failed:?}");
+}

@@ -76,11 +76,13 @@ impl Vault {
     /// The whole answer to a small request, from this server or the one that it redirects to.
     pub(super) async fn answer(&self, request: &Request<'_>) -> Result<Answer> {
         let (response, at) = self.follow(request).await?;
-        let doing = at.doing(request.doing);
-        match tokio::time::timeout(at.idle(), Answer::read(response, &doing)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(VaultError::new(VaultErrorKind::Stalled, doing)),
-        }
+        whole(response, &at, request).await
+    }
+
+    /// The whole answer of this very server; a redirect is none.
+    pub(super) async fn own_answer(&self, request: &Request<'_>) -> Result<Answer> {
+        let response = self.endpoint.send(request).await?;
+        whole(response, &self.endpoint, request).await
     }
 
     /// The JSON of a good answer.
@@ -129,5 +131,13 @@ impl Vault {
         VaultError::new(K::RedirectUnreachable, self.endpoint.doing(request.doing))
             .said(leader.address.to_string())
             .because(error)
+    }
+}
+
+async fn whole(response: Response, at: &Endpoint, request: &Request<'_>) -> Result<Answer> {
+    let doing = at.doing(request.doing);
+    match tokio::time::timeout(at.idle(), Answer::read(response, &doing)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(VaultError::new(VaultErrorKind::Stalled, doing)),
     }
 }

@@ -1,6 +1,6 @@
 //! What a server says about itself.
 
-use super::fake::{FakeVault, error, json};
+use super::fake::{FakeVault, error, json, redirect};
 use crate::client::VaultErrorKind;
 
 const HEALTH: &str = r#"{"initialized":true,"sealed":SEALED,"standby":true,"performance_standby":false,
@@ -63,4 +63,20 @@ async fn the_seal_says_how_many_shares_open_it() {
         ("shamir", 3, 5, 1)
     );
     assert_eq!((seal.storage_type.as_deref(), seal.cluster_id), (Some("raft"), None));
+}
+
+#[tokio::test]
+async fn one_server_never_answers_for_another() {
+    let other = FakeVault::always(json(200, &HEALTH.replace("SEALED", "false"))).await;
+    for path in ["health", "leader", "seal-status"] {
+        let server = FakeVault::always(redirect(307, &format!("{}/v1/sys/{path}", other.address))).await;
+        let vault = server.client();
+        let failed = match path {
+            "health" => vault.health().await.unwrap_err(),
+            "leader" => vault.leader().await.unwrap_err(),
+            _ => vault.seal_status().await.unwrap_err(),
+        };
+        assert_eq!(failed.kind(), VaultErrorKind::Unexpected, "{failed}");
+    }
+    assert!(other.seen().is_empty());
 }

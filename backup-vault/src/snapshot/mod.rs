@@ -16,6 +16,8 @@
 mod archive;
 mod facts;
 mod flaw;
+#[cfg(any(test, feature = "testing"))]
+pub mod fuzz;
 mod gunzip;
 mod limits;
 mod members;

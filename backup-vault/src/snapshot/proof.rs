@@ -124,7 +124,7 @@ impl Proof {
     }
 }
 
-/// Proves `snapshot`, fed in pieces of `piece` bytes (at least one). Where a fuzzer begins.
+/// Proves `snapshot`, fed in pieces of `piece` bytes (at least one).
 ///
 /// # Errors
 /// See [`Proof::feed`] and [`Proof::finish`].

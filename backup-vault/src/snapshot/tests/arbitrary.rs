@@ -1,7 +1,7 @@
 //! Whatever the bytes and whatever the pieces.
 
 use super::writer::{Packed, Snapshot, archive, gzip};
-use crate::snapshot::{Limits, Proof, SnapshotError, SnapshotFacts, prove};
+use crate::snapshot::{Limits, Proof, SnapshotError, SnapshotFacts, fuzz, prove};
 use proptest::{collection::vec, prelude::*};
 
 const LIMITS: Limits = Limits {
@@ -92,6 +92,8 @@ proptest! {
         }
         let file = gzip(&bytes, snapshot.packed);
         prop_assert_eq!(feed(&file, &sizes), feed(&file, &[usize::MAX]));
+        fuzz::archive(&bytes);
+        fuzz::snapshot(&file);
     }
 
     #[test]

@@ -24,7 +24,7 @@ backup-admin keys new --out "$work/key" >/dev/null
 export BACKUP_KEY_FILE=$work/key
 
 # Seconds, and peak resident MiB, of a shell command with all its children: wall, their CPU, the servers' CPU, peak.
-# Peak is that of the largest process: aws, or backup-postgres (pg_dump takes 13 MiB, zstd -T2 30).
+# Peak is that of the largest process: aws, or backup-postgres (beside it pg_dump takes 12 MiB, zstd -T2 57).
 measure() {
     /usr/bin/python3 - "$work" "$@" <<'PY'
 import os, resource, subprocess, sys, time

@@ -13,20 +13,18 @@ impl PayloadKeys {
         Nonce::assume_unique_for_key(nonce)
     }
 
-    /// Appends chunk `index`, sealed, to `out`: one copy, then sealed where it stands. Each index is sealed once.
+    /// Appends chunk `index`, sealed, to `out`. Plain text is never copied there. Each index is sealed once.
     pub(super) fn seal(&self, index: u64, plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
-        out.reserve(plain.len() + TAG_LEN);
-        out.extend_from_slice(plain);
-        let tag = self
+        out.resize(start + plain.len() + TAG_LEN, 0);
+        let (text, tag) = out[start..].split_at_mut(plain.len());
+        let sealed = self
             .key
-            .seal_in_place_separate_tag(self.nonce_of(index), Aad::empty(), &mut out[start..]);
-        let Ok(tag) = tag else {
-            // Never leave plain text where sealed bytes are expected.
+            .seal_out_of_place_scatter(self.nonce_of(index), Aad::empty(), plain, text, &[], tag);
+        if sealed.is_err() {
             out.truncate(start);
             return Err(Error::new(ErrorKind::Internal, format!("sealing chunk {index} failed")));
-        };
-        out.extend_from_slice(tag.as_ref());
+        }
         Ok(())
     }
 
@@ -36,10 +34,10 @@ impl PayloadKeys {
         let Some((text, tag)) = sealed.split_last_chunk::<TAG_LEN>() else {
             return Err(super::sizes::cut());
         };
-        out.extend_from_slice(text);
+        out.resize(start + text.len(), 0);
         let opened = self
             .key
-            .open_in_place_separate_tag(self.nonce_of(index), Aad::empty(), tag, &mut out[start..]);
+            .open_separate_gather(self.nonce_of(index), Aad::empty(), text, tag, &mut out[start..]);
         if opened.is_ok() {
             return Ok(());
         }

@@ -36,6 +36,8 @@ pub struct PostgresConfig {
     pub maintenance_database: String,
     /// The only folder of the client programs.
     pub client_programs: Option<PathBuf>,
+    /// How long a connection is waited for, if not as long as for everything else.
+    pub connect_timeout: Option<Duration>,
     /// How long a lock that others hold is waited for; zero: without end.
     pub lock_wait: Duration,
     /// What a dump takes.
@@ -61,10 +63,16 @@ impl PostgresConfig {
             sslkey: settings.get("postgres.sslkey")?,
             maintenance_database: settings.need("postgres.maintenance-db")?,
             client_programs: settings.get("postgres.pg-bin")?,
+            connect_timeout: connect_timeout(settings)?,
             lock_wait: settings.need("postgres.lock-wait")?,
             databases: selection(settings)?,
         })
     }
+}
+
+fn connect_timeout(settings: &Settings) -> Result<Option<Duration>> {
+    let seconds = number(settings, "postgres.connect-timeout")?.filter(|seconds| *seconds > 0);
+    Ok(seconds.map(Duration::from_secs))
 }
 
 fn refuse_what_only_libpq_honours(environment: &Environment) -> Result<()> {

@@ -215,6 +215,13 @@ pub const SETTINGS: &[Setting] = &[
     .env(&["BACKUP_LOCK_WAIT"])
     .flag("lock-wait")
     .default("5m"),
+    Setting::new(
+        "postgres.connect-timeout",
+        Number(0, 86_400),
+        "Seconds to wait for a connection; 0: as --deadline",
+    )
+    .env(&["PGCONNECT_TIMEOUT"])
+    .default("0"),
     Setting::new("postgres.databases", List, "Database to back up; may be repeated")
         .env(&["BACKUP_DATABASES"])
         .flag("database")
@@ -259,13 +266,13 @@ const PROTOCOL: &str = "unset it: the versions of the protocol and of TLS are ne
 const SERVER: &str = "give host, port and user themselves";
 
 /// Variables of libpq that would send `pg_dump` elsewhere than this program, or ask for a protection that it does not give. Those that only change how a
-/// session looks (`PGAPPNAME`, `PGTZ`, `PGDATESTYLE`, `PGCLIENTENCODING`, `PGGEQO`, `PGLOCALEDIR`) mean nothing to a backup.
+/// session looks (`PGAPPNAME`, `PGTZ`, `PGDATESTYLE`, `PGCLIENTENCODING`, `PGGEQO`, `PGLOCALEDIR`) mean nothing to a backup, nor does
+/// `PGDATABASE`: as in the script, every call names its database.
 pub const REFUSED_LIBPQ: &[Refused] = &[
     refused("PGSERVICE", &[], SERVER),
     refused("PGSERVICEFILE", &[], SERVER),
     refused("PGSYSCONFDIR", &[], SERVER),
     refused("PGHOSTADDR", &[], "give the address as PGHOST"),
-    refused("PGDATABASE", &[], "name databases with --database or BACKUP_DATABASES"),
     refused("PGPASSFILE", &[], "give the password in a file: POSTGRES_PASSWORD_FILE"),
     refused("PGOPTIONS", &[], "set server parameters with ALTER ROLE … SET"),
     refused("PGTARGETSESSIONATTRS", &["any"], "name the server to back up as PGHOST"),
@@ -274,7 +281,6 @@ pub const REFUSED_LIBPQ: &[Refused] = &[
         &["disable"],
         "name the server to back up as PGHOST",
     ),
-    refused("PGCONNECT_TIMEOUT", &[], "use --deadline or BACKUP_DEADLINE"),
     refused("PGREQUIREPEER", &[], "use PGSSLMODE=verify-full"),
     refused("PGREQUIREAUTH", &[], "use PGSSLMODE=verify-full"),
     refused("PGCHANNELBINDING", &["prefer", "disable"], "use PGSSLMODE=verify-full"),

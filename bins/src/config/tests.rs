@@ -425,6 +425,22 @@ fn libpq_variables_that_would_lead_pg_dump_elsewhere_are_refused() {
 }
 
 #[test]
+fn libpqs_time_for_a_connection_is_honoured_and_its_database_means_nothing() {
+    let seconds = |text| {
+        Case::new("")
+            .env([("PGCONNECT_TIMEOUT", text)])
+            .postgres()
+            .connect_timeout
+    };
+    assert_eq!(seconds("7"), Some(Duration::from_secs(7)));
+    assert_eq!(seconds("0"), None);
+    assert_eq!(
+        Case::new("").env([("PGDATABASE", "x")]).postgres().databases,
+        Case::new("").postgres().databases
+    );
+}
+
+#[test]
 fn the_store_is_given_its_variables_and_no_others() {
     let environment = Environment::from([
         ("AWS_ACCESS_KEY_ID", "a"),

@@ -21,7 +21,7 @@ pub(super) fn target(context: &Context) -> Result<pg::PgDump> {
             sslrootcert: config.sslrootcert,
             sslcert: config.sslcert,
             sslkey: config.sslkey,
-            connect_timeout: context.config.deadline,
+            connect_timeout: config.connect_timeout.unwrap_or(context.config.deadline),
             lock_timeout: config.lock_wait,
             maintenance_database: config.maintenance_database,
             ..pg::ServerSettings::default()

@@ -115,7 +115,8 @@ fn demand_room(memory: u64, jobs: Option<usize>, level: i32) -> Result<()> {
     let (Some(jobs), true) = (jobs, needed > memory) else {
         return Ok(());
     };
-    let mib = |bytes: u64| bytes >> 20;
+    // Upwards: what the hint says must be enough.
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     Err(Error::new(
         ErrorKind::Config,
         format!(

@@ -7,7 +7,7 @@ use super::{
     show,
     table::{ADMIN, COMPONENTS, POSTGRES, REFUSED_LIBPQ, SETTINGS, find},
 };
-use backup_core::{Error, ErrorKind, store::ServerEncryption};
+use backup_core::{Error, ErrorKind, frames::DEFAULT_LEVEL, pipeline::Shape, store::ServerEncryption};
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 use tempfile::TempDir;
 
@@ -386,15 +386,28 @@ fn encryption_by_the_store_reads_as_the_aws_command_spells_it() {
 
 #[test]
 fn more_jobs_than_the_memory_is_good_for_are_refused_with_both_numbers() {
-    let case = Case::new("").flag("jobs", &["6"]);
+    let each = Shape::min_budget(DEFAULT_LEVEL) as u64;
+    let fit = (128 << 20) / each;
+    let (jobs, needed) = (fit + 1, ((fit + 1) * each).div_ceil(1 << 20));
+    let case = Case::new("").flag("jobs", &[&jobs.to_string()]);
     let error = case.error();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert_eq!(error.to_string(), "jobs = 6 need 144 MiB, and memory is 128 MiB");
+    assert_eq!(
+        error.to_string(),
+        format!("jobs = {jobs} need {needed} MiB, and memory is 128 MiB")
+    );
+    let each = each.div_ceil(1 << 20);
     assert_eq!(
         error.hints(),
-        ["each job takes 24 MiB at least: --memory 144MiB, or --jobs 5"]
+        [format!(
+            "each job takes {each} MiB at least: --memory {needed}MiB, or --jobs {fit}"
+        )]
     );
-    assert_eq!(case.flag("memory", &["144MiB"]).config().jobs, Some(6));
+    let enough = format!("{needed}MiB");
+    assert_eq!(
+        case.flag("memory", &[&enough]).config().jobs,
+        usize::try_from(jobs).ok()
+    );
     assert_eq!(
         Case::new("memory = \"1MiB\"").config().jobs,
         None,

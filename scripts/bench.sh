@@ -4,7 +4,7 @@ set -euo pipefail
 . "$(dirname "$0")/paths.sh"
 cd "$repository"
 scripts/install.sh awscli
-scripts/build-servers.sh minio
+scripts/build-servers.sh minio vault
 cargo bench -p backup-benches
 cargo build --release -p backup-bins -p backup-tests --bins
 for comparison in benches/compare/*.sh; do

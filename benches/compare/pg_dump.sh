@@ -7,6 +7,7 @@ bytes=${1:-600000000}
 runs=${RUNS:-5}
 PATH=/usr/lib/postgresql/15/bin:$PATH
 work=$(mktemp -d)
+here=$(dirname "$(realpath "$0")")
 
 mkfifo "$work/stdin"
 test-servers postgres "events=$bytes" minio <"$work/stdin" >"$work/env" &
@@ -23,29 +24,9 @@ export AWS_ENDPOINT_URL=$MINIO_ENDPOINT AWS_ACCESS_KEY_ID=$MINIO_ACCESS_KEY AWS_
 backup-admin keys new --out "$work/key" >/dev/null
 export BACKUP_KEY_FILE=$work/key
 
-# Seconds, and peak resident MiB, of a shell command with all its children: wall, their CPU, the servers' CPU, peak.
-# Peak is that of the largest process: aws, or backup-postgres (beside it pg_dump takes 12 MiB, zstd -T2 57).
-measure() {
-    /usr/bin/python3 - "$work" "$@" <<'PY'
-import os, resource, subprocess, sys, time
-work, name, command = sys.argv[1:4]
-tick = os.sysconf("SC_CLK_TCK")
-def servers():
-    """CPU of MinIO, and of PostgreSQL with the sessions that ended."""
-    total = 0
-    for pid in os.environ["MINIO_PID"], os.environ["POSTGRES_PID"]:
-        total += sum(map(int, open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[11:15]))
-    return total / tick
-before, begin = servers(), time.monotonic()
-status = subprocess.run(["bash", "-o", "pipefail", "-c", command], stdout=open(f"{work}/{name}.out", "w"), stderr=open(f"{work}/{name}.err", "w")).returncode
-wall = time.monotonic() - begin
-if status:
-    sys.exit(f"error: {name} ended with {status}: {open(f'{work}/{name}.err').read()[-2000:]}")
-time.sleep(0.3) # the session on the server ends after its client
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(f"{wall:.2f} {used.ru_utime + used.ru_stime:.2f} {servers() - before:.2f} {used.ru_maxrss / 1024:.0f}")
-PY
-}
+export SERVER_PIDS="$MINIO_PID $POSTGRES_PID"
+# Peak is that of aws, or of backup-postgres (beside it pg_dump takes 12 MiB, zstd -T2 57).
+measure() { /usr/bin/python3 "$here/measure.py" "$work" "$@"; }
 stored() { aws s3 ls --recursive "s3://platform-backups/$1" | awk '{sum += $3} END {print sum + 0}'; }
 ratio() { awk "BEGIN {printf \"%.3f\", $1 / $2}"; }
 

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# One Vault, one S3 server, one run: the documented script, ours, and curl to /dev/null as the limit of the transfer.
+# usage: vault.sh [BYTES]      bytes of secrets, default 200 MB. RUNS=5: interleaved runs, the best of each counts.
+# Needs test-servers and backup-vault, backup-admin (release builds), aws and curl in PATH: `make bench` sees to it.
+set -euo pipefail
+here=$(dirname "$(realpath "$0")")
+. "$here/../../scripts/paths.sh"
+bytes=${1:-200000000}
+runs=${RUNS:-5}
+work=$(mktemp -d)
+ln -s "$(server_binary vault)" "$work/vault"
+PATH=$work:$PATH
+
+mkfifo "$work/stdin"
+test-servers vault minio <"$work/stdin" >"$work/env" &
+servers=$!
+exec 8>"$work/stdin"
+trap 'exec 8>&-; wait $servers 2>/dev/null || true; rm -rf "$work"' EXIT
+until grep -qx ready "$work/env"; do
+    kill -0 $servers || { echo 'error: the test servers did not start' >&2; exit 1; }
+    sleep 0.2
+done
+sed -i '/^ready$/d' "$work/env"
+. "$work/env"
+export AWS_ENDPOINT_URL=$MINIO_ENDPOINT AWS_ACCESS_KEY_ID=$MINIO_ACCESS_KEY AWS_SECRET_ACCESS_KEY=$MINIO_SECRET_KEY AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
+backup-admin keys new --out "$work/key" >/dev/null
+export BACKUP_KEY_FILE=$work/key SERVER_PIDS="$MINIO_PID $VAULT_PID"
+bucket=s3://platform-backups
+
+/usr/bin/python3 - "$bytes" <<'PY'
+"""Secrets of 100 kB until there are enough: Vault encrypts them, so that nothing in a snapshot compresses."""
+import http.client, json, os, sys, urllib.parse
+vault = http.client.HTTPConnection(urllib.parse.urlparse(os.environ["VAULT_ADDR"]).netloc)
+def post(path, body):
+    vault.request("POST", f"/v1/{path}", json.dumps(body), {"X-Vault-Token": os.environ["VAULT_TOKEN"]})
+    answer = vault.getresponse()
+    text = answer.read()
+    if answer.status >= 300:
+        sys.exit(f"error: {path}: {answer.status} {text[:300]}")
+post("sys/mounts/bench", {"type": "kv"})
+for number in range(int(sys.argv[1]) // 100_000):
+    post(f"bench/{number:06}", {"value": "x" * 100_000})
+PY
+
+measure() { /usr/bin/python3 "$here/measure.py" "$work" "$@"; }
+ratio() { awk "BEGIN {printf \"%.3f\", $1 / $2}"; }
+smaller() { awk "BEGIN {print ($1 < $2) ? $1 : $2}"; }
+
+declare -A best
+names=(curl script ours)
+declare -A title=([curl]='curl to /dev/null: the limit' [script]='vault snapshot save; aws s3 cp --sse' [ours]='backup-vault')
+curl_ms=999999999 ours_ms=999999999
+for ((run = 1; run <= runs; run++)); do
+    for name in "${names[@]}"; do
+        case $name in
+            curl) command="curl -sSf -H 'X-Vault-Token: $VAULT_TOKEN' -w '%{time_starttransfer} %{time_total}' -o /dev/null $VAULT_ADDR/v1/sys/storage/raft/snapshot" ;;
+            script) command="vault operator raft snapshot save $work/snap && aws s3 cp --only-show-errors $work/snap $bucket/script/1.snap --sse aws:kms && stat -c%s $work/snap && rm $work/snap" ;;
+            ours) command="exec backup-vault --store $bucket/ours$run" ;;
+        esac
+        line=$(measure "$name" "$command")
+        read -r wall process server rss <<<"$line"
+        case $name in
+            curl) curl_ms=$(smaller "$curl_ms" "$(awk '{print ($2 - $1) * 1000}' "$work/curl.out")") ;;
+            ours)
+                manifest=$(aws s3 ls "$bucket/ours$run/_pbe/manifests/" | awk '{print $4}')
+                took=$(aws s3 cp --only-show-errors "$bucket/ours$run/_pbe/manifests/$manifest" - | grep -o '"transfer_ms":[0-9]*' | cut -d: -f2)
+                ours_ms=$(smaller "$ours_ms" "$took")
+                ;;
+        esac
+        printf 'run %d  %-38s wall %6.2f s  CPU %6.2f s  servers %6.2f s  peak %4d MiB\n' "$run" "${title[$name]}" "$wall" "$process" "$server" "$rss"
+        if [ -z "${best[$name]:-}" ] || awk "BEGIN {exit !($wall < ${best[$name]%% *})}"; then best[$name]=$line; fi
+    done
+done
+vault operator raft snapshot save "$work/last.snap"
+size=$(stat -c%s "$work/last.snap")
+read -r inspected _ <<<"$(measure inspect "backup-vault inspect $work/last.snap")"
+read -r unpacked _ <<<"$(measure gzip "gzip -dc $work/last.snap | sha256sum")"
+
+printf '\nsnapshot of %s bytes, best of %s runs\n%-38s %8s %8s %10s %10s\n' "$size" "$runs" '' 'wall s' 'CPU s' 'servers s' 'peak MiB'
+for name in "${names[@]}"; do
+    read -r wall process server rss <<<"${best[$name]}"
+    printf '%-38s %8s %8s %10s %10s\n' "${title[$name]}" "$wall" "$process" "$server" "$rss"
+done
+read -r _ _ _ rss <<<"${best[ours]}"
+printf '\n%-34s %8s %8s\n' '' is goal
+printf '%-34s %8s %8s\n' \
+    'wall / script' "$(ratio "${best[ours]%% *}" "${best[script]%% *}")" 1 \
+    'first to last byte / curl' "$(ratio "$ours_ms" "$curl_ms")" 1.1 \
+    'peak MiB' "$rss" 100 \
+    'inspect / (gzip -d | sha256sum)' "$(ratio "$inspected" "$unpacked")" 1.25

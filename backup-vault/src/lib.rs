@@ -32,5 +32,7 @@
 pub mod client;
 mod secret;
 pub mod snapshot;
+pub mod target;
 
 pub use secret::Secret;
+pub use target::{LoginChoice, SnapshotDetails, VaultRaft};

@@ -122,7 +122,7 @@ impl VaultError {
     }
 
     /// Names the policy that a token needs for what was refused.
-    pub(super) fn needing(self, policy: &'static str) -> Self {
+    pub(crate) fn needing(self, policy: &'static str) -> Self {
         Self {
             policy: Some(policy),
             ..self
@@ -131,7 +131,7 @@ impl VaultError {
 
     /// Adds the server's own words.
     #[must_use]
-    pub(super) fn said(mut self, said: impl Into<String>) -> Self {
+    pub(crate) fn said(mut self, said: impl Into<String>) -> Self {
         self.said = Some(said.into()).filter(|said| !said.is_empty());
         self
     }

@@ -22,14 +22,14 @@ mod upload;
 mod vault;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use address::Address;
 pub use cubbyhole::Marker;
 pub use failure::{RESTORE_POLICY, Result, SNAPSHOT_POLICY, VaultError, VaultErrorKind};
 pub use login::Login;
 pub use peers::RaftPeer;
-pub use restored::{Restored, Wait};
+pub use restored::{RestoredState, Wait};
 pub use settings::VaultSettings;
 pub use snapshot::SnapshotStream;
 pub use status::{Health, Leader, SealStatus};

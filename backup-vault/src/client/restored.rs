@@ -13,7 +13,7 @@ const SETTLED: u32 = 3;
 
 /// How a restore ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Restored {
+pub enum RestoredState {
     /// The restored state is in force, and the server runs.
     InForce,
     /// The server has sealed itself: it must be unsealed with the keys of the cluster that the snapshot is of.
@@ -45,18 +45,18 @@ impl Vault {
     ///
     /// # Errors
     /// `NotInForce` if the time is over; its cause is the last error, if there was one.
-    pub async fn await_restored(&self, nonce: &str, wait: Wait) -> Result<Restored> {
+    pub async fn await_restored(&self, nonce: &str, wait: Wait) -> Result<RestoredState> {
         let until = Instant::now() + wait.at_most;
         let (mut gone, mut last) = (0, None);
         while Instant::now() < until {
             match self.look(nonce).await {
-                Ok(Some(Restored::Sealed)) => return Ok(Restored::Sealed),
-                Ok(Some(Restored::InForce)) => gone += 1,
+                Ok(Some(RestoredState::Sealed)) => return Ok(RestoredState::Sealed),
+                Ok(Some(RestoredState::InForce)) => gone += 1,
                 Ok(None) => (gone, last) = (0, None),
                 Err(error) => (gone, last) = (0, Some(error)),
             }
             if gone == SETTLED {
-                return Ok(Restored::InForce);
+                return Ok(RestoredState::InForce);
             }
             sleep(wait.every).await;
         }
@@ -67,14 +67,14 @@ impl Vault {
         })
     }
 
-    async fn look(&self, nonce: &str) -> Result<Option<Restored>> {
+    async fn look(&self, nonce: &str) -> Result<Option<RestoredState>> {
         if self.health().await?.sealed {
-            return Ok(Some(Restored::Sealed));
+            return Ok(Some(RestoredState::Sealed));
         }
         match self.marker(nonce).await {
-            Ok(Marker::Gone) => Ok(Some(Restored::InForce)),
+            Ok(Marker::Gone) => Ok(Some(RestoredState::InForce)),
             Ok(Marker::There) => Ok(None),
-            Err(error) if error.kind() == VaultErrorKind::Sealed => Ok(Some(Restored::Sealed)),
+            Err(error) if error.kind() == VaultErrorKind::Sealed => Ok(Some(RestoredState::Sealed)),
             Err(error) => Err(error),
         }
     }

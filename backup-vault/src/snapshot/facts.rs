@@ -4,7 +4,7 @@ pub use super::sums::Digest;
 use super::{meta::Meta, prefixes::KeyCounts, records::StateFacts};
 
 /// A server of the cluster at the time of the snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Peer {
     /// Its name in the cluster.
     pub id: String,
@@ -15,7 +15,7 @@ pub struct Peer {
 }
 
 /// How a seal is opened.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SealFacts {
     /// Its type: `shamir`, `awskms`, `transit`, …
     pub kind: String,

@@ -15,41 +15,41 @@ use tokio::{
     time::sleep,
 };
 
-pub(super) const TOKEN: &str = "hvs.planted-secret";
-pub(super) const SNAPSHOT: &str = "/v1/sys/storage/raft/snapshot";
+pub(crate) const TOKEN: &str = "hvs.planted-secret";
+pub(crate) const SNAPSHOT: &str = "/v1/sys/storage/raft/snapshot";
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
-    pub(super) method: String,
-    pub(super) path: String,
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) path: String,
     headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Seen {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|header| header.0.eq_ignore_ascii_case(name));
         found.map(|header| header.1.as_str())
     }
 
     /// The address of the server that was asked.
-    pub(super) fn own_address(&self) -> String {
+    pub(crate) fn own_address(&self) -> String {
         format!("http://{}", self.header("host").unwrap())
     }
 }
 
 /// What the server does next. After the last step it closes the connection.
 #[derive(Debug, Clone)]
-pub(super) enum Step {
+pub(crate) enum Step {
     Send(Vec<u8>),
     Wait(Duration),
     Hang,
     Reset,
 }
 
-pub(super) struct FakeVault {
-    pub(super) address: String,
+pub(crate) struct FakeVault {
+    pub(crate) address: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     serving: JoinHandle<()>,
 }
@@ -62,7 +62,7 @@ impl Drop for FakeVault {
 
 impl FakeVault {
     /// Answers each request as `answer` says.
-    pub(super) async fn start(answer: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -77,21 +77,21 @@ impl FakeVault {
     }
 
     /// Answers every request with the same steps.
-    pub(super) async fn always(steps: Vec<Step>) -> Self {
+    pub(crate) async fn always(steps: Vec<Step>) -> Self {
         Self::start(move |_| steps.clone()).await
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// A client with the token and short timeouts.
-    pub(super) fn client(&self) -> Vault {
+    pub(crate) fn client(&self) -> Vault {
         client(&self.address)
     }
 }
 
-pub(super) fn client(address: &str) -> Vault {
+pub(crate) fn client(address: &str) -> Vault {
     Vault::new(VaultSettings {
         addr: address.into(),
         token: Some(Secret::new(TOKEN)),
@@ -145,12 +145,12 @@ async fn read(stream: &mut TcpStream) -> Option<Seen> {
     Some(seen)
 }
 
-pub(super) fn send(text: impl Into<Vec<u8>>) -> Step {
+pub(crate) fn send(text: impl Into<Vec<u8>>) -> Step {
     Step::Send(text.into())
 }
 
 /// A whole answer in JSON.
-pub(super) fn json(status: u16, body: &str) -> Vec<Step> {
+pub(crate) fn json(status: u16, body: &str) -> Vec<Step> {
     let head = format!(
         "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         body.len()
@@ -159,26 +159,26 @@ pub(super) fn json(status: u16, body: &str) -> Vec<Step> {
 }
 
 /// Vault's form of an error.
-pub(super) fn error(status: u16, text: &str) -> Vec<Step> {
+pub(crate) fn error(status: u16, text: &str) -> Vec<Step> {
     json(status, &serde_json::json!({ "errors": [text] }).to_string())
 }
 
-pub(super) fn redirect(status: u16, location: &str) -> Vec<Step> {
+pub(crate) fn redirect(status: u16, location: &str) -> Vec<Step> {
     vec![send(format!(
         "HTTP/1.1 {status} X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
     ))]
 }
 
-pub(super) const CHUNKED: &str =
+pub(crate) const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\nContent-Type: application/gzip\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-pub(super) fn chunk(bytes: &[u8]) -> Step {
+pub(crate) fn chunk(bytes: &[u8]) -> Step {
     let size = format!("{:x}\r\n", bytes.len());
     send([size.as_bytes(), bytes, b"\r\n"].concat())
 }
 
 /// `bytes` in an answer that ends cleanly, as Vault's does whatever happened.
-pub(super) fn chunked(bytes: &[u8]) -> Vec<Step> {
+pub(crate) fn chunked(bytes: &[u8]) -> Vec<Step> {
     let mut steps = vec![send(CHUNKED)];
     steps.extend(bytes.chunks(1000).map(chunk));
     steps.push(send("0\r\n\r\n"));

@@ -1,7 +1,7 @@
 //! Snapshots sent to a server, and what becomes of them.
 
 use super::fake::{FakeVault, SNAPSHOT, Seen, Step, TOKEN, error, json, redirect};
-use crate::client::{Restored, VaultErrorKind, Wait};
+use crate::client::{RestoredState, VaultErrorKind, Wait};
 use backup_core::{Error, ErrorKind, pipeline::ByteStream};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -134,7 +134,7 @@ async fn a_restore_is_done_when_the_marker_is_gone_for_good_and_not_when_the_ser
     let server = changing(vec![there.clone(), there, gone.clone(), broken, gone]).await;
     assert_eq!(
         server.client().await_restored("nonce", SOON).await.unwrap(),
-        Restored::InForce
+        RestoredState::InForce
     );
     let looks = server
         .seen()
@@ -153,7 +153,7 @@ async fn a_server_that_seals_is_restored_even_if_it_answered_once_more_before() 
         let server = changing(vec![gone.clone(), last]).await;
         assert_eq!(
             server.client().await_restored("nonce", SOON).await.unwrap(),
-            Restored::Sealed
+            RestoredState::Sealed
         );
     }
 }

@@ -1,0 +1,171 @@
+//! Takes a snapshot, proves it, stores it, and proves what is stored.
+
+use super::{
+    SNAPSHOT, SnapshotDetails, VaultRaft,
+    details::Circumstances,
+    login::LoggedIn,
+    plan::{Cluster, cluster},
+    previous,
+    take::{Taken, take},
+    token, unless_cancelled,
+    verify::prove_stored,
+};
+use crate::{client::Vault, snapshot::SnapshotFacts};
+use backup_core::{
+    Error, ErrorKind, Result,
+    catalog::{Artifact, Repository},
+    context::Context,
+    event::{Event, Finding, Severity},
+    pipeline::{ContentSource, content},
+    session::Session,
+    target::{Outcome, Plan},
+};
+
+struct Run<'a> {
+    target: &'a VaultRaft,
+    cx: &'a Context,
+    plan: &'a Plan,
+    session: &'a Session,
+    /// Without a token.
+    vault: Vault,
+}
+
+/// One snapshot. A token that was made for the run is revoked at the end, however it ends; if the future is dropped, it lives as long as its role
+/// says.
+pub(super) async fn backup(target: &VaultRaft, cx: &Context, plan: &Plan, session: &Session) -> Result<Outcome> {
+    let run = Run {
+        target,
+        cx,
+        plan,
+        session,
+        vault: Vault::new(target.settings.clone())?,
+    };
+    let login = unless_cancelled(&cx.cancel, run.log_in()).await?;
+    let done = run.with_token(&login).await;
+    let revoked = login.end().await;
+    let mut outcome = done.inspect_err(|error| {
+        cx.events.emit(Event::ArtifactFailed {
+            name: SNAPSHOT.to_owned(),
+            error: error.chain(),
+        });
+    })?;
+    outcome.findings.extend(revoked.err().map(token::not_revoked));
+    Ok(outcome)
+}
+
+impl Run<'_> {
+    async fn log_in(&self) -> Result<LoggedIn> {
+        let once = || async { Ok(self.target.login.log_in(&self.vault).await?) };
+        self.target.tried(self.cx, once).await
+    }
+
+    async fn with_token(&self, login: &LoggedIn) -> Result<Outcome> {
+        let cancel = &self.cx.cancel;
+        let Self { cx, plan, session, .. } = self;
+        let mut findings = unless_cancelled(cancel, self.renewed(login)).await?;
+        let started = cx.clock.now();
+        cx.events.emit(Event::ArtifactStarted {
+            name: SNAPSHOT.to_owned(),
+            expected: None,
+        });
+        let (cluster, taken) = unless_cancelled(cancel, self.taken(login)).await?;
+        let Taken { spool, facts, .. } = taken;
+        let planned = plan
+            .artifacts
+            .first()
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "no snapshot was planned"))?;
+        // Not ended from here: it takes back what it has stored when it is cancelled.
+        let mut artifact = session.stream(planned, spool.into_source()).await?;
+        let repository = unless_cancelled(cancel, self.repository()).await?;
+        findings.extend(unless_cancelled(cancel, self.proven_again(&repository, &artifact, &facts)).await?);
+        findings.extend(previous::compare(cx, &repository, &plan.lineage, &facts).await);
+        findings.extend(session.sealed().then(|| token::recovery_key(cx)).flatten());
+        let details = SnapshotDetails::new(
+            &facts,
+            Circumstances {
+                cluster,
+                leader: taken.sent_by,
+                transfer: taken.transfer,
+                started,
+                finished: cx.clock.now(),
+            },
+        );
+        artifact.weight = Some(details.keys);
+        artifact.details = details.into_json()?;
+        Ok(Outcome {
+            artifacts: vec![artifact],
+            findings,
+            ..Outcome::default()
+        })
+    }
+
+    /// A token that was given is renewed: the documented one would end after 32 days. That it cannot be is no reason not to back up.
+    async fn renewed(&self, login: &LoggedIn) -> Result<Vec<Finding>> {
+        if self.target.login.is_fresh() {
+            return Ok(Vec::new());
+        }
+        token::renew(&login.vault).await
+    }
+
+    async fn taken(&self, login: &LoggedIn) -> Result<(Cluster, Taken)> {
+        let vault = &login.vault;
+        let once = || async {
+            let cluster = cluster(vault).await?;
+            Ok((cluster, take(self.target, self.cx, vault).await?))
+        };
+        let (cluster, taken) = self.target.tried(self.cx, once).await?;
+        if cluster.id != self.plan.lineage {
+            let message = format!("{} has become another cluster: {}", vault.address(), cluster.id);
+            return Err(Error::new(ErrorKind::SourceFailed, message).hint("run the backup again"));
+        }
+        let told = format!(
+            "a snapshot of {} bytes and {} keys is proven, received in {:.1} s",
+            taken.facts.length,
+            taken.facts.keys.total.keys,
+            taken.transfer.as_secs_f64()
+        );
+        self.cx.events.emit(Event::Step(told));
+        Ok((cluster, taken))
+    }
+
+    async fn repository(&self) -> Result<Repository> {
+        let gone = || Error::new(ErrorKind::StoreFailed, "the repository is gone");
+        Repository::open(self.cx).await?.ok_or_else(gone)
+    }
+
+    /// Reads the stored snapshot as a restore would: it must be the same.
+    async fn proven_again(
+        &self,
+        repository: &Repository,
+        artifact: &Artifact,
+        facts: &SnapshotFacts,
+    ) -> Result<Option<Finding>> {
+        if self.session.sealed() && !self.cx.keyring.as_ref().is_some_and(|keyring| keyring.can_open()) {
+            return Ok(Some(unopened()));
+        }
+        let source = ContentSource {
+            store: self.cx.store.clone(),
+            repository: repository.id,
+            component: VaultRaft::COMPONENT.to_owned(),
+            keyring: self.cx.keyring.clone(),
+        };
+        let stored = prove_stored(self.target.limits, content(source, artifact.clone())).await?;
+        if stored == *facts {
+            return Ok(None);
+        }
+        Err(Error::new(
+            ErrorKind::Damaged,
+            "what is stored is a whole snapshot, and not the one that Vault sent",
+        ))
+    }
+}
+
+fn unopened() -> Finding {
+    Finding {
+        severity: Severity::Note,
+        subject: "read back".into(),
+        message: "the stored bytes are those that were sealed; they were not opened, as there is no key here that can"
+            .into(),
+        hint: None,
+    }
+}

@@ -1,0 +1,78 @@
+//! What would make a backup fail, found before it does.
+
+use super::{VaultRaft, plan::cluster, token};
+use crate::client::Vault;
+use backup_core::{
+    Error, Result,
+    context::Context,
+    event::{Finding, Severity},
+};
+
+/// Looks at the server, its leader, the token and its rights. A server that cannot be reached is a finding too. A login makes a token for the
+/// time of the look; nothing else changes.
+pub(super) async fn check(target: &VaultRaft, cx: &Context) -> Result<Vec<Finding>> {
+    let vault = Vault::new(target.settings.clone())?;
+    let server = format!("server {}", vault.address());
+    let mut findings = match cluster(&vault).await {
+        Ok(cluster) => vec![note(
+            &server,
+            format!(
+                "Vault {}, unsealed, cluster {} ({})",
+                cluster.version, cluster.name, cluster.id
+            ),
+        )],
+        Err(error) => return Ok(vec![failed(&server, error)]),
+    };
+    findings.push(leader(&vault).await);
+    findings.extend(token::recovery_key(cx));
+    let login = match target.login.log_in(&vault).await {
+        Ok(login) => login,
+        Err(error) => {
+            findings.push(failed("login", error));
+            return Ok(findings);
+        }
+    };
+    findings.extend(rights(target, &login.vault).await);
+    findings.extend(login.end().await.err().map(token::not_revoked));
+    Ok(findings)
+}
+
+/// A standby redirects to its leader: that must be reachable from here.
+async fn leader(vault: &Vault) -> Finding {
+    match vault.at_leader().await {
+        Ok(leader) if leader.address() == vault.address() => note("leader", "this server".into()),
+        Ok(leader) => note("leader", leader.address().to_string()),
+        Err(error) => failed("leader", error),
+    }
+}
+
+async fn rights(target: &VaultRaft, vault: &Vault) -> Vec<Finding> {
+    let mut findings = match vault.token().await {
+        Ok(facts) => token::judge(&facts, target.login.is_fresh()),
+        Err(error) => return vec![failed("token", error)],
+    };
+    match token::judge_rights(vault).await {
+        Ok(rights) => findings.extend(rights),
+        Err(error) => findings.push(failed("policy", error)),
+    }
+    findings
+}
+
+fn failed(subject: &str, error: impl Into<Error>) -> Finding {
+    let error = error.into();
+    Finding {
+        severity: Severity::Error,
+        subject: subject.to_owned(),
+        message: error.chain(),
+        hint: error.hints().first().cloned(),
+    }
+}
+
+fn note(subject: &str, message: String) -> Finding {
+    Finding {
+        severity: Severity::Note,
+        subject: subject.to_owned(),
+        message,
+        hint: None,
+    }
+}

@@ -1,0 +1,4 @@
+mod checks;
+pub(crate) mod kit;
+mod runs;
+mod wire;

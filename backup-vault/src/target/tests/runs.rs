@@ -1,0 +1,225 @@
+//! Whole runs: what is stored, what the manifest says, what is found.
+
+use super::kit::{CLUSTER, Kit, healthy, ring, subjects};
+use crate::{
+    LoginChoice, Secret, SnapshotDetails, VaultRaft,
+    client::tests::fake::{SNAPSHOT, TOKEN, chunked, error, json},
+    snapshot::tests::writer::{Packed, Snapshot, archive, gzip},
+};
+use backup_core::{ErrorKind, catalog::Depth, hex, run::verify, store::Key};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+fn snapshot(index: u64, keys: usize) -> Vec<u8> {
+    let mut snapshot = Snapshot::small(Packed::Deflated);
+    let more = (0..keys).map(|n| (format!("sys/token/{n:04}").into_bytes(), vec![7; 20]));
+    snapshot.entries.extend(more);
+    let mut files = snapshot.files();
+    let meta = String::from_utf8(files[0].1.clone())
+        .unwrap()
+        .replace("4711", &index.to_string());
+    files[0].1 = meta.into_bytes();
+    let line = |(name, bytes): &(&str, Vec<u8>)| format!("{}  {name}\n", hex::encode(&Sha256::digest(bytes)));
+    files[2].1 = (line(&files[0]) + &line(&files[1])).into_bytes();
+    gzip(&archive(&files, false), Packed::Deflated)
+}
+
+#[tokio::test]
+async fn a_proven_snapshot_is_stored_under_its_documented_name_with_what_is_known_of_it() {
+    let kit = Kit::new(|_| chunked(&snapshot(4711, 3))).await;
+    let report = kit.backup().await.unwrap();
+    let manifest = &report.manifest;
+    assert_eq!(
+        (manifest.target.as_str(), manifest.lineage.as_str()),
+        ("vault.raft", CLUSTER)
+    );
+    let artifact = &manifest.artifacts[0];
+    assert_eq!((artifact.name.as_str(), artifact.weight), ("snapshot", Some(10)));
+    assert_eq!(artifact.content_type, "application/gzip");
+    assert_eq!(artifact.plain_length, snapshot(4711, 3).len() as u64);
+    assert_eq!(artifact.objects[0].key, format!("{}.snap.pbe", manifest.id));
+    let details = SnapshotDetails::of(artifact).unwrap();
+    assert_eq!((details.raft_index, details.raft_term, details.keys), (4711, 3, 10));
+    assert_eq!(
+        (details.seal.kind.as_str(), details.seal.shares, details.seal.threshold),
+        ("awskms", 5, 3)
+    );
+    assert_eq!(
+        (details.cluster_id.as_str(), details.cluster_name.as_str()),
+        (CLUSTER, "vault-cluster-1")
+    );
+    assert_eq!((details.vault_version.as_str(), details.peers.len()), ("1.19.3", 2));
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+}
+
+#[tokio::test]
+async fn no_digest_of_the_plain_bytes_and_no_token_stands_in_the_clear() {
+    let kit = Kit::new(|_| chunked(&snapshot(4711, 3))).await;
+    kit.backup().await.unwrap();
+    let sum = hex::encode(&Sha256::digest(snapshot(4711, 3)));
+    for key in kit.store.keys() {
+        let bytes = kit.store.peek(&key).unwrap();
+        for secret in [sum.as_str(), TOKEN] {
+            assert!(
+                !bytes.windows(secret.len()).any(|window| window == secret.as_bytes()),
+                "{key}"
+            );
+        }
+    }
+    assert!(!kit.log.text().contains(TOKEN) && !format!("{:?}", kit.target).contains(TOKEN));
+}
+
+#[tokio::test]
+async fn a_stored_snapshot_verifies_and_a_changed_one_does_not() {
+    let kit = Kit::new(|_| chunked(&snapshot(4711, 3))).await;
+    let manifest = kit.backup().await.unwrap().manifest;
+    assert!(verify(&kit.cx, &kit.target, &manifest, Depth::Content).await.is_good());
+
+    let mut other = manifest.clone();
+    other.artifacts[0].details["raft_index"] = 4712.into();
+    let found = verify(&kit.cx, &kit.target, &other, Depth::Content).await;
+    assert!(
+        found.damage[0].what.contains("not the one that the manifest describes"),
+        "{found:?}"
+    );
+
+    let key = Key::from(manifest.artifacts[0].objects[0].key.as_str());
+    let mut bytes = kit.store.peek(&key).unwrap().to_vec();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    kit.store.plant(&key, bytes);
+    let found = verify(&kit.cx, &kit.target, &manifest, Depth::Content).await;
+    assert_eq!(found.damage.len(), 1);
+}
+
+#[tokio::test]
+async fn an_index_that_went_back_and_keys_that_vanished_are_stored_and_said() {
+    let kit = Kit::new(|n| chunked(&[snapshot(4711, 43), snapshot(4712, 43), snapshot(4000, 3)][n])).await;
+    assert!(kit.backup().await.unwrap().findings.is_empty());
+    assert!(kit.backup().await.unwrap().findings.is_empty());
+    let report = kit.backup().await.unwrap();
+    assert_eq!(subjects(&report.findings), ["raft index", "keys"]);
+    assert_eq!(subjects(&report.manifest.findings), ["raft index", "keys"]);
+    assert!(
+        report.findings[1].message.starts_with("10 are left of 50"),
+        "{:?}",
+        report.findings
+    );
+}
+
+#[tokio::test]
+async fn a_missing_recovery_key_is_a_finding() {
+    let mut kit = Kit::new(|_| chunked(&snapshot(4711, 3))).await;
+    kit.cx.keyring = Some(Arc::new(ring(false)));
+    let report = kit.backup().await.unwrap();
+    assert_eq!(subjects(&report.findings), ["keys"]);
+    assert!(report.findings[0].message.contains("recovery key"));
+}
+
+#[tokio::test]
+async fn the_token_is_renewed_before_the_snapshot_and_an_expired_one_ends_the_run() {
+    let kit = Kit::new(|_| chunked(&snapshot(4711, 3))).await;
+    kit.backup().await.unwrap();
+    assert_eq!(kit.asked("/v1/auth/token/renew-self"), 1);
+
+    let expired = Kit::answering(|seen| match seen.path.as_str() {
+        "/v1/auth/token/lookup-self" => error(403, "permission denied\n\ninvalid token"),
+        _ => healthy(seen).unwrap_or_else(|| chunked(&snapshot(4711, 3))),
+    })
+    .await;
+    let failed = expired.backup().await.unwrap_err();
+    assert!(failed.chain().contains("expired or revoked"), "{failed:?}");
+    assert_eq!(expired.asked(SNAPSHOT), 0);
+
+    let unseen = Kit::answering(|seen| match seen.path.as_str() {
+        "/v1/auth/token/lookup-self" => error(403, "permission denied"),
+        _ => healthy(seen).unwrap_or_else(|| chunked(&snapshot(4711, 3))),
+    })
+    .await;
+    let report = unseen.backup().await.unwrap();
+    assert_eq!(subjects(&report.findings), ["token"]);
+}
+
+const LOGIN: &str = r#"{"auth":{"client_token":"hvs.of-the-login","token_type":"service","lease_duration":900}}"#;
+
+async fn with_login(login: &'static str, snapshot: Vec<u8>) -> Kit {
+    let mut kit = Kit::answering(move |seen| match seen.path.as_str() {
+        "/v1/auth/kubernetes/login" => json(200, login),
+        "/v1/auth/token/revoke-self" => json(204, ""),
+        SNAPSHOT => chunked(&snapshot),
+        _ => healthy(seen).unwrap_or_else(|| json(404, r#"{"errors":[]}"#)),
+    })
+    .await;
+    kit.target.settings.token = None;
+    kit.target.login = LoginChoice::Kubernetes {
+        mount: "kubernetes".into(),
+        role: "backup".into(),
+        jwt: Secret::new("signed"),
+    };
+    kit
+}
+
+#[tokio::test]
+async fn the_token_of_a_login_is_revoked_at_the_end_whatever_the_end_is() {
+    let good = with_login(LOGIN, snapshot(4711, 3)).await;
+    assert!(good.backup().await.unwrap().findings.is_empty());
+    let cut = with_login(LOGIN, snapshot(4711, 3)[..500].to_vec()).await;
+    assert_eq!(cut.backup().await.unwrap_err().kind(), ErrorKind::SourceFailed);
+    for kit in [good, cut] {
+        let last = kit.server.seen().pop().unwrap();
+        assert_eq!(last.path, "/v1/auth/token/revoke-self");
+        assert_eq!(last.header("x-vault-token"), Some("hvs.of-the-login"));
+    }
+    let batch = r#"{"auth":{"client_token":"hvb.batch","token_type":"batch","lease_duration":900}}"#;
+    let batch = with_login(batch, snapshot(4711, 3)).await;
+    batch.backup().await.unwrap();
+    assert_eq!(batch.asked("/v1/auth/token/revoke-self"), 0);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_backed_up_says_why_before_anything_is_written() {
+    let health = |json: &'static str| ("/v1/sys/health", json);
+    let cases = [
+        (
+            health(r#"{"initialized":false,"sealed":true,"standby":true,"version":"1.19.3"}"#),
+            "not initialised",
+        ),
+        (
+            health(r#"{"initialized":true,"sealed":true,"standby":true,"version":"1.19.3"}"#),
+            "sealed",
+        ),
+        (
+            health(
+                r#"{"initialized":true,"sealed":false,"standby":true,"version":"1.19.3","removed_from_cluster":true}"#,
+            ),
+            "removed from its cluster",
+        ),
+        (
+            (
+                "/v1/sys/seal-status",
+                r#"{"type":"shamir","initialized":true,"sealed":false,"t":1,"n":1,"version":"1.19.3","storage_type":"consul"}"#,
+            ),
+            "not Raft",
+        ),
+        (
+            (
+                "/v1/sys/leader",
+                r#"{"ha_enabled":true,"is_self":false,"leader_address":""}"#,
+            ),
+            "no active leader",
+        ),
+    ];
+    for ((path, answer), why) in cases {
+        let mut kit = Kit::answering(move |seen| match seen.path == path {
+            true => json(200, answer),
+            false => healthy(seen).unwrap_or_default(),
+        })
+        .await;
+        kit.target.deadline = std::time::Duration::from_secs(1);
+        let failed = kit.backup().await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::SourceFailed);
+        assert!(failed.chain().contains(why), "{failed:?}");
+        assert!(kit.store.keys().is_empty());
+    }
+    assert_eq!((VaultRaft::NAME, VaultRaft::COMPONENT), ("vault.raft", "vault"));
+}

@@ -1,0 +1,190 @@
+//! What happens between Vault and us: nothing but a whole snapshot is ever stored.
+
+use super::kit::Kit;
+use crate::{
+    client::tests::fake::{CHUNKED, SNAPSHOT, Step, chunk, chunked, error, send},
+    snapshot::tests::writer::{Packed, Snapshot, archive, gzip},
+};
+use backup_core::ErrorKind;
+use std::{os::unix::fs::MetadataExt, time::Duration};
+
+fn whole() -> Vec<u8> {
+    Snapshot::small(Packed::Stored).file()
+}
+
+fn at(file: &[u8], text: &str) -> usize {
+    file.windows(text.len())
+        .position(|window| window == text.as_bytes())
+        .unwrap()
+}
+
+/// Each is a body that ends cleanly, as Vault's does when its seal fails after the first byte.
+fn cuts() -> Vec<(&'static str, Vec<u8>)> {
+    let file = whole();
+    let cut = |end: usize| file[..end].to_vec();
+    vec![
+        ("nothing", Vec::new()),
+        ("the gzip header alone", cut(10)),
+        ("inside state.bin", cut(at(&file, "logical/1/b"))),
+        ("before the sealed sums", cut(at(&file, "SHA256SUMS.sealed"))),
+        ("inside the sealed sums", cut(at(&file, "sealed sums") + 3)),
+        ("without the gzip trailer", cut(file.len() - 8)),
+        ("inside the gzip trailer", cut(file.len() - 4)),
+    ]
+}
+
+fn with_length(bytes: &[u8]) -> Vec<Step> {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", bytes.len());
+    vec![send([head.as_bytes(), bytes].concat())]
+}
+
+#[tokio::test]
+async fn a_cut_snapshot_that_ends_cleanly_is_tried_again_and_never_stored() {
+    for (what, bytes) in cuts() {
+        for framed in [chunked(&bytes), with_length(&bytes)] {
+            let kit = Kit::new(move |_| framed.clone()).await;
+            let failed = kit.backup().await.unwrap_err();
+            assert_eq!(failed.kind(), ErrorKind::SourceFailed, "{what}: {failed:?}");
+            assert!(failed.hints()[0].contains("log of its leader"), "{what}: {failed:?}");
+            assert_eq!(kit.asked(SNAPSHOT), 3, "{what}");
+            assert!(!kit.stored_something(), "{what}: {:?}", kit.store.keys());
+            assert_eq!(std::fs::read_dir(kit.folder.path()).unwrap().count(), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_that_contradicts_itself_is_not_tried_again() {
+    let small = Snapshot::small(Packed::Deflated);
+    let missing = gzip(&archive(&small.files()[..3], false), Packed::Deflated);
+    let mut wrong = small.files();
+    wrong[1].1[4] ^= 1;
+    let wrong = gzip(&archive(&wrong, false), Packed::Deflated);
+    let more = [small.file(), vec![0]].concat();
+    for bytes in [missing, wrong, more] {
+        let kit = Kit::new(move |_| chunked(&bytes)).await;
+        let failed = kit.backup().await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::SourceFailed, "{failed:?}");
+        assert_eq!(kit.asked(SNAPSHOT), 1);
+        assert!(!kit.stored_something());
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_byte_in_any_part_of_a_snapshot_keeps_it_out_of_the_store() {
+    let file = whole();
+    let names = ["meta.json", "logical/2", "  state.bin", "SHA256SUMS.sealed"];
+    let places = names.map(|name| at(&file, name)).into_iter().chain([5, file.len() - 6]);
+    for place in places {
+        let mut flipped = file.clone();
+        flipped[place] ^= 4;
+        let kit = Kit::new(move |_| chunked(&flipped)).await;
+        // A byte of the gzip header that says nothing about the content is none of these.
+        match kit.backup().await {
+            Err(failed) => assert_eq!(failed.kind(), ErrorKind::SourceFailed, "{place}: {failed:?}"),
+            Ok(_) => assert_eq!(place, 5, "byte {place}"),
+        }
+        assert_eq!(kit.stored_something(), place == 5);
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_breaks_or_stands_still_is_tried_again_and_leaves_nothing() {
+    let half = whole()[..1500].to_vec();
+    let broken = [send(CHUNKED), chunk(&half), Step::Reset];
+    let closed = [send(CHUNKED), chunk(&half)];
+    let stalled = [send(CHUNKED), chunk(&half), Step::Hang];
+    for steps in [broken.to_vec(), closed.to_vec(), stalled.to_vec(), vec![Step::Reset]] {
+        let kit = Kit::new(move |_| steps.clone()).await;
+        let failed = kit.backup().await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::SourceUnreachable, "{failed:?}");
+        assert_eq!(kit.asked(SNAPSHOT), 3);
+        assert!(!kit.stored_something());
+    }
+}
+
+#[tokio::test]
+async fn what_passes_is_forgotten() {
+    let unmended = [
+        chunked(&whole()[..1500]),
+        error(500, "local node not active but active cluster node not found"),
+        error(500, "nothing new to snapshot"),
+        error(503, "node is not active"),
+        vec![send(CHUNKED), Step::Reset],
+    ];
+    for first in unmended {
+        let kit = Kit::new(move |n| if n < 2 { first.clone() } else { chunked(&whole()) }).await;
+        let report = kit.backup().await.unwrap();
+        assert_eq!(kit.asked(SNAPSHOT), 3);
+        assert!(report.manifest.complete && kit.log.text().contains("try 2 of 3 failed"));
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_pass_is_asked_for_once() {
+    let cases = [
+        (
+            error(403, "permission denied"),
+            r#""sys/storage/raft/snapshot" { capabilities = ["read"] }"#,
+        ),
+        (error(403, "permission denied\n\ninvalid token"), "-orphan"),
+        (error(503, "Vault is sealed"), "unseal"),
+        (error(400, "operation unavailable in namespaces"), "X-Vault-Namespace"),
+    ];
+    for (steps, hint) in cases {
+        let kit = Kit::new(move |_| steps.clone()).await;
+        let failed = kit.backup().await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::SourceFailed, "{failed:?}");
+        assert!(failed.hints()[0].contains(hint), "{failed:?}");
+        assert_eq!(kit.asked(SNAPSHOT), 1);
+        assert!(!kit.stored_something());
+    }
+}
+
+#[tokio::test]
+async fn a_slow_server_is_waited_for_as_long_as_it_sends() {
+    let drip = |_| {
+        let pieces = whole();
+        let mut steps = vec![send(CHUNKED)];
+        for piece in pieces.chunks(pieces.len() / 10 + 1) {
+            steps.extend([chunk(piece), Step::Wait(Duration::from_millis(100))]);
+        }
+        steps.push(send("0\r\n\r\n"));
+        steps
+    };
+    let kit = Kit::new(drip).await;
+    let report = kit.backup().await.unwrap();
+    assert_eq!(report.manifest.artifacts[0].plain_length, whole().len() as u64);
+}
+
+/// Files of this process without a name in `folder`, and what is in them.
+fn nameless(folder: &std::path::Path) -> Vec<Vec<u8>> {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(Result::ok);
+    let of_folder = open.filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|file| file.starts_with(folder)));
+    let gone = of_folder.filter(|fd| std::fs::metadata(fd.path()).is_ok_and(|meta| meta.nlink() == 0));
+    gone.map(|fd| std::fs::read(fd.path()).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn while_a_snapshot_is_not_proven_the_disk_holds_only_ciphertext() {
+    let mut large = Snapshot::small(Packed::Stored);
+    large.entries[6].1 = b"planted ".repeat(500_000);
+    let half = large.file()[..3 << 20].to_vec();
+    let steps = vec![send(CHUNKED), chunk(&half), Step::Hang];
+    let mut kit = Kit::new(move |_| steps.clone()).await;
+    kit.target.settings.idle_timeout = Duration::from_secs(60);
+    let look = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let found = nameless(kit.folder.path());
+            if found.iter().map(Vec::len).sum::<usize>() >= 2 << 20 {
+                kit.cx.cancel.cancel();
+                return found;
+            }
+        }
+    };
+    let (failed, found) = tokio::join!(kit.backup(), look);
+    assert_eq!(failed.unwrap_err().kind(), ErrorKind::Cancelled);
+    assert!(!found.concat().windows(8).any(|window| window == b"planted "));
+    assert!(!kit.stored_something() && nameless(kit.folder.path()).is_empty());
+}

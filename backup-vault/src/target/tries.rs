@@ -1,0 +1,100 @@
+//! Up to three tries.
+
+use super::VaultRaft;
+use crate::{
+    client::VaultError,
+    snapshot::{Flaw, SnapshotError},
+};
+use backup_core::{
+    Error, ErrorKind,
+    context::Context,
+    event::Event,
+    retry::{Policy, Retrier, Retryable},
+    store::Retry,
+};
+use std::time::Duration;
+
+const TRIES: u32 = 3;
+/// For a try that is under way at the deadline. One that stands still ends by itself, long before.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+/// A failure that knows whether another try can mend it.
+#[derive(Debug)]
+pub(super) struct Failed {
+    error: Error,
+    retry: Retry,
+}
+
+impl From<VaultError> for Failed {
+    fn from(error: VaultError) -> Self {
+        Self {
+            retry: error.retry(),
+            error: error.into(),
+        }
+    }
+}
+
+/// Of an error in the middle of a snapshot.
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        let retry = match error.kind() {
+            ErrorKind::SourceUnreachable => Retry::Maybe,
+            ErrorKind::SourceFailed if is_cut(&error) => Retry::Maybe,
+            _ => Retry::Never,
+        };
+        Self { error, retry }
+    }
+}
+
+/// Vault cuts a snapshot when its seal fails, which may be for a moment only. Whole bytes that contradict each other are no accident.
+fn is_cut(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<SnapshotError>());
+    cause.is_some_and(|wrong| matches!(wrong.flaw(), Flaw::Cut | Flaw::CutTrailer | Flaw::NoSealedSums))
+}
+
+impl Retryable for Failed {
+    fn retry(&self) -> Retry {
+        self.retry
+    }
+
+    fn exhausted(mut self) -> Self {
+        self.retry = Retry::Exhausted;
+        self
+    }
+}
+
+impl VaultRaft {
+    /// Tries up to three times, within the deadline, what another try can mend.
+    pub(super) async fn tried<T, F>(&self, cx: &Context, mut attempt: impl FnMut() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Failed>>,
+    {
+        let policy = Policy {
+            deadline: self.deadline,
+            ..Policy::default()
+        };
+        let endless = || Failed {
+            error: Error::new(ErrorKind::SourceFailed, "the snapshot did not end within a day"),
+            retry: Retry::Never,
+        };
+        let counted = |before| {
+            let once = attempt();
+            async move { once.await.map_err(|failed| last_or_told(failed, before + 1, cx)) }
+        };
+        let tried = Retrier::new(policy, cx.entropy.clone())
+            .run(LONGEST, endless, counted)
+            .await;
+        tried.map_err(|failed| failed.error)
+    }
+}
+
+fn last_or_told(failed: Failed, tries: u32, cx: &Context) -> Failed {
+    if tries >= TRIES {
+        return failed.exhausted();
+    }
+    if failed.retry == Retry::Maybe {
+        let told = format!("try {tries} of {TRIES} failed: {}", failed.error.chain());
+        cx.events.emit(Event::Step(told));
+    }
+    failed
+}

@@ -9,6 +9,7 @@ mod connect;
 mod cubbyhole;
 mod endpoint;
 mod failure;
+mod kv;
 mod leader;
 mod login;
 mod peers;

@@ -1,0 +1,99 @@
+//! What is looked at once the restored state is in force.
+
+use super::{Listing, Restored};
+use crate::{
+    client::{Health, RestoredState, Vault},
+    target::VaultRaft,
+};
+use backup_core::{
+    Error, Result,
+    event::{Finding, Severity},
+};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Elections are over by then.
+const ELECTED_WITHIN: Duration = Duration::from_secs(60);
+
+/// Waits until somebody has unsealed the server; false if nobody did.
+pub(super) async fn unsealed(leader: &Vault, restored: &mut Restored, patience: Duration) -> bool {
+    if active(leader, patience).await.is_some() {
+        restored.state = RestoredState::InForce;
+        return true;
+    }
+    restored.findings.push(finding(
+        "seal",
+        format!("nobody has unsealed it within {} s", patience.as_secs()),
+        "unseal it with the ORIGINAL keys: `vault operator unseal`",
+    ));
+    false
+}
+
+/// Which cluster it is now, and what is in it.
+pub(super) async fn look(target: &VaultRaft, leader: &Vault, restored: &mut Restored, path: Option<&str>) {
+    let Some(health) = active(leader, ELECTED_WITHIN).await else {
+        restored.findings.push(finding(
+            "leader",
+            "the server runs and does not lead its cluster yet".into(),
+            "look at `vault operator raft list-peers` and at the log of the server",
+        ));
+        return;
+    };
+    (restored.cluster_id, restored.cluster_name) = (health.cluster_id, health.cluster_name);
+    let Some(path) = path else { return };
+    match list(target, leader, path).await {
+        Ok(names) if names.is_empty() => restored.findings.push(finding(
+            "secrets",
+            format!("there are none at {path}"),
+            "is it the right path, and the right backup?",
+        )),
+        Ok(names) => {
+            restored.listing = Some(Listing {
+                path: path.to_owned(),
+                names,
+            });
+        }
+        Err(error) => restored.findings.push(finding(
+            "secrets",
+            format!("{path} could not be listed: {}", error.chain()),
+            "a token of before the restore is not valid any more: take one of the restored cluster for `vault kv list`",
+        )),
+    }
+}
+
+/// Logs in anew: tokens of before are gone.
+async fn list(target: &VaultRaft, leader: &Vault, path: &str) -> Result<Vec<String>> {
+    let login = target.login.log_in(leader).await?;
+    let listed = login.vault.list_secrets(path).await;
+    let ended = login.end().await.map_err(Error::from);
+    let listed = listed?;
+    ended.map(|()| listed)
+}
+
+/// The health of a server that leads; `None` if it does not in time. Errors on the way are part of a restore.
+async fn active(leader: &Vault, patience: Duration) -> Option<Health> {
+    let until = Instant::now() + patience;
+    loop {
+        if let Ok(health) = leader.health().await
+            && !health.sealed
+            && !health.standby
+            && health.cluster_id.is_some()
+        {
+            return Some(health);
+        }
+        if Instant::now() >= until {
+            return None;
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+fn finding(subject: &str, message: String, hint: &str) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        subject: subject.into(),
+        message,
+        hint: Some(hint.into()),
+    }
+}

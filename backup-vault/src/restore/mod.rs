@@ -1,0 +1,264 @@
+//! A snapshot put in the place of everything that a cluster holds.
+
+mod after;
+mod next_steps;
+mod preflight;
+mod send;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    client::{RestoredState, Vault, Wait},
+    snapshot::{SealFacts, SnapshotFacts},
+    target::{LoggedIn, VaultRaft, unless_cancelled},
+};
+use backup_core::{
+    Error, ErrorKind, Result,
+    clock::random,
+    context::Context,
+    event::{Event, Finding},
+    hex,
+    pipeline::ByteStream,
+};
+use std::time::Duration;
+use tokio::time::Instant;
+
+pub use preflight::Preflight;
+
+/// Bytes of state that any server takes in within a second.
+const SWITCHED_PER_SECOND: u64 = 8 << 20;
+
+/// What is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RestoreRequest {
+    /// The name of the target's cluster, by somebody who means it.
+    pub confirm: Option<String>,
+    /// Takes a snapshot of another cluster, or of other unseal keys, too.
+    pub force: bool,
+    /// Restores a cluster of more than one server.
+    pub allow_many_peers: bool,
+    /// Waits so long for somebody to unseal the restored server.
+    pub wait_unsealed: Option<Duration>,
+    /// Lists the secrets there at the end: `secret/platform/iam/`.
+    pub verify_path: Option<String>,
+}
+
+/// One step of a restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Phase {
+    /// What was done: `check`, `send`, `switch`, `unseal`, `list`.
+    pub name: &'static str,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Secrets that were found after a restore.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Where.
+    pub path: String,
+    /// Their names; folders end in a slash.
+    pub names: Vec<String>,
+}
+
+/// A restore that was carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// Whether the server runs, or must be unsealed.
+    pub state: RestoredState,
+    /// How it is unsealed: with the keys of the cluster that the snapshot is of.
+    pub seal: SealFacts,
+    /// The server that was restored.
+    pub server: String,
+    /// The name of the cluster that was replaced.
+    pub replaced: String,
+    /// The id of the cluster afterwards; `None` while it is sealed.
+    pub cluster_id: Option<String>,
+    /// Its name; `None` while it is sealed.
+    pub cluster_name: Option<String>,
+    /// The secrets that were asked for, if they could be listed.
+    pub listing: Option<Listing>,
+    /// What was done, in order, and how long it took.
+    pub phases: Vec<Phase>,
+    /// What somebody should look at.
+    pub findings: Vec<Finding>,
+    /// What is left to do, in order.
+    pub next_steps: Vec<String>,
+}
+
+impl VaultRaft {
+    /// Everything that a restore looks at before it begins. Changes nothing; a login makes a token for the time of the look. A missing confirmation
+    /// is none of its business, a wrong one is.
+    ///
+    /// # Errors
+    /// `Refused` if a restore would be; else those of the server.
+    pub async fn preflight(&self, cx: &Context, facts: &SnapshotFacts, request: &RestoreRequest) -> Result<Preflight> {
+        let vault = Vault::new(self.settings.clone())?;
+        let looked = unless_cancelled(&cx.cancel, Box::pin(preflight::look(self, &vault, facts, request))).await;
+        let (preflight, login, _) = looked?;
+        if let Err(error) = login.end().await {
+            warn_of_token(error.into());
+        }
+        Ok(preflight)
+    }
+
+    /// Replaces everything in the target's cluster by `snapshot`, which must be the one that `facts` were proven of: if it is not, Vault never sees
+    /// its last byte. Returns when the restored state is in force, or the server is sealed and waits for the keys of the snapshot's cluster.
+    ///
+    /// Not atomic on Vault's side: once it has taken the snapshot, nothing brings the old state back. Before, dropping the future changes nothing
+    /// but a marker in the token's own cubbyhole.
+    ///
+    /// # Errors
+    /// `Refused` before anything changes: no confirmation, more than one server, a snapshot of another cluster without force. `Damaged` if the
+    /// bytes are others. `SourceFailed` if Vault refuses them or its old state stays in force.
+    pub async fn restore(
+        &self,
+        cx: &Context,
+        snapshot: ByteStream,
+        facts: &SnapshotFacts,
+        request: &RestoreRequest,
+    ) -> Result<Restored> {
+        let wait = Wait {
+            at_most: Wait::default().at_most + Duration::from_secs(facts.state_length / SWITCHED_PER_SECOND),
+            ..Wait::default()
+        };
+        let restore = Restore {
+            target: self,
+            cx,
+            facts,
+            request,
+            wait,
+        };
+        Box::pin(restore.run(snapshot)).await
+    }
+}
+
+struct Restore<'a> {
+    target: &'a VaultRaft,
+    cx: &'a Context,
+    facts: &'a SnapshotFacts,
+    request: &'a RestoreRequest,
+    wait: Wait,
+}
+
+impl Restore<'_> {
+    async fn run(&self, snapshot: ByteStream) -> Result<Restored> {
+        let (cancel, began) = (&self.cx.cancel, Instant::now());
+        let vault = Vault::new(self.target.settings.clone())?;
+        confirmation_given(self.request, &vault).await?;
+        let look = Box::pin(preflight::look(self.target, &vault, self.facts, self.request));
+        let (preflight, login, leader) = unless_cancelled(cancel, look).await?;
+        let mut restored = self.restored(preflight);
+        restored.phase("check", began);
+        let done = self.carry_out(&leader, snapshot, &mut restored).await;
+        if let Err(error) = done {
+            // Not after a success: the token is not part of the restored state.
+            end_quietly(&login).await;
+            return Err(error);
+        }
+        restored.next_steps = next_steps::next_steps(&restored, self.request);
+        Ok(restored)
+    }
+
+    fn restored(&self, preflight: Preflight) -> Restored {
+        Restored {
+            state: RestoredState::Sealed,
+            seal: self.facts.seal.clone(),
+            server: preflight.leader,
+            replaced: preflight.cluster_name,
+            cluster_id: None,
+            cluster_name: None,
+            listing: None,
+            phases: Vec::new(),
+            findings: preflight.findings,
+            next_steps: Vec::new(),
+        }
+    }
+
+    async fn carry_out(&self, leader: &Vault, snapshot: ByteStream, restored: &mut Restored) -> Result<()> {
+        let cancel = &self.cx.cancel;
+        let nonce = hex::encode(&random::<16>(self.cx.entropy.as_ref())?);
+        unless_cancelled(cancel, async { Ok(leader.write_marker(&nonce).await?) }).await?;
+        let began = self.step("sending the snapshot");
+        unless_cancelled(cancel, self.send(leader, snapshot)).await?;
+        restored.phase("send", began);
+        let began = self.step("Vault has taken the snapshot; waiting until it is in force");
+        let switched = async { Ok(leader.await_restored(&nonce, self.wait).await?) };
+        restored.state = unless_cancelled(cancel, switched).await.map_err(too_late)?;
+        restored.phase("switch", began);
+        unless_cancelled(cancel, self.after(leader, restored))
+            .await
+            .map_err(too_late)
+    }
+
+    /// What is done is done: from here on, what goes wrong is a finding.
+    async fn after(&self, leader: &Vault, restored: &mut Restored) -> Result<()> {
+        let began = Instant::now();
+        if restored.state == RestoredState::Sealed {
+            let Some(patience) = self.request.wait_unsealed else {
+                return Ok(());
+            };
+            let shown = &self.facts.seal;
+            self.step(&format!(
+                "sealed: unseal it with the ORIGINAL keys, {} of {}",
+                shown.threshold, shown.shares
+            ));
+            if !after::unsealed(leader, restored, patience).await {
+                return Ok(());
+            }
+            restored.phase("unseal", began);
+        }
+        let began = Instant::now();
+        after::look(self.target, leader, restored, self.request.verify_path.as_deref()).await;
+        restored.phase("list", began);
+        Ok(())
+    }
+
+    fn step(&self, text: &str) -> Instant {
+        self.cx.events.emit(Event::Step(text.to_owned()));
+        Instant::now()
+    }
+}
+
+impl Restored {
+    fn phase(&mut self, name: &'static str, began: Instant) {
+        self.phases.push(Phase {
+            name,
+            took: began.elapsed(),
+        });
+    }
+
+    /// Whether the cluster is the one with this id, as the manifest of a backup has it; `None` while it is sealed.
+    #[must_use]
+    pub fn is_cluster(&self, id: &str) -> Option<bool> {
+        self.cluster_id.as_deref().map(|restored| restored == id)
+    }
+}
+
+/// The name is asked for before any token is used.
+async fn confirmation_given(request: &RestoreRequest, vault: &Vault) -> Result<()> {
+    if request.confirm.is_some() {
+        return Ok(());
+    }
+    let name = crate::target::cluster(vault).await?.name;
+    let message = format!("this replaces everything in the cluster {name}, and was not confirmed");
+    Err(Error::new(ErrorKind::Refused, message).hint(format!("--confirm {name}")))
+}
+
+fn too_late(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Cancelled => error.hint("Vault has taken the snapshot: it comes into force all the same"),
+        _ => error,
+    }
+}
+
+async fn end_quietly(login: &LoggedIn) {
+    if let Err(error) = login.end().await {
+        warn_of_token(error.into());
+    }
+}
+
+fn warn_of_token(error: Error) {
+    tracing::warn!(error = %error.chain(), "the token of the login could not be revoked; it ends by itself");
+}

@@ -1,0 +1,36 @@
+//! What is left to do after a restore.
+
+use super::{RestoreRequest, Restored};
+use crate::client::RestoredState;
+
+pub(super) fn next_steps(restored: &Restored, request: &RestoreRequest) -> Vec<String> {
+    let mut steps = Vec::new();
+    if restored.state == RestoredState::Sealed {
+        let seal = &restored.seal;
+        steps.push(match seal.kind.as_str() {
+            "shamir" => format!(
+                "unseal {} with the ORIGINAL keys, those of the cluster that the snapshot is of: {} of {} (`vault operator unseal`)",
+                restored.server, seal.threshold, seal.shares
+            ),
+            kind => format!(
+                "{} opens by its seal ({kind}) once it is configured with the ORIGINAL key: restart it if it stays sealed",
+                restored.server
+            ),
+        });
+    }
+    if let Some(path) = request.verify_path.as_ref().filter(|_| restored.listing.is_none()) {
+        steps.push(format!(
+            "look at the secrets with a token of the restored cluster: `vault kv list {path}`"
+        ));
+    }
+    steps.extend([
+        format!(
+            "let the other servers join with EMPTY storage: `vault operator raft join {}`, then unseal each with the ORIGINAL keys",
+            restored.server
+        ),
+        "revoke the tokens that were valid when the snapshot was taken, root tokens first: they are valid again (`vault list auth/token/accessors`)".into(),
+        "watch the leases: those that ended since the snapshot are revoked now, all at once, against live databases and clouds (`vault list sys/leases/lookup`)".into(),
+        "make a new token for backups and revoke the old one".into(),
+    ]);
+    steps
+}

@@ -1,0 +1,135 @@
+//! Everything that is looked at before a restore.
+
+use super::RestoreRequest;
+use crate::{
+    client::{RESTORE_POLICY, RaftPeer, SealStatus, Vault, VaultError, VaultErrorKind},
+    snapshot::SnapshotFacts,
+    target::{LoggedIn, VaultRaft, cluster},
+};
+use backup_core::{
+    Error, ErrorKind, Result,
+    event::{Finding, Severity},
+};
+
+/// What a restore would replace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preflight {
+    /// The name of the target's cluster: what must be confirmed.
+    pub cluster_name: String,
+    /// Its id.
+    pub cluster_id: String,
+    /// Version of the server that was asked.
+    pub version: String,
+    /// The server that the snapshot would go to.
+    pub leader: String,
+    /// The servers of the cluster.
+    pub peers: Vec<RaftPeer>,
+    /// The seal of the target now.
+    pub seal: SealStatus,
+    /// What somebody should look at.
+    pub findings: Vec<Finding>,
+}
+
+/// Looks in the order of what is cheapest to mend; the login is to be ended by the caller, and is ended here after an error.
+pub(super) async fn look(
+    target: &VaultRaft,
+    vault: &Vault,
+    facts: &SnapshotFacts,
+    request: &RestoreRequest,
+) -> Result<(Preflight, LoggedIn, Vault)> {
+    let cluster = cluster(vault).await?;
+    confirmed(request, &cluster.name)?;
+    let seal = vault.seal_status().await?;
+    let login = target.login.log_in(vault).await?;
+    let (peers, leader) = match with_token(&login.vault, request).await {
+        Ok(looked) => looked,
+        Err(error) => {
+            super::end_quietly(&login).await;
+            return Err(error);
+        }
+    };
+    let preflight = Preflight {
+        cluster_name: cluster.name,
+        cluster_id: cluster.id,
+        version: cluster.version,
+        leader: leader.address().to_string(),
+        peers,
+        findings: seals(&seal, facts, request.force),
+        seal,
+    };
+    Ok((preflight, login, leader))
+}
+
+/// A missing confirmation is refused by a restore, not by a look.
+fn confirmed(request: &RestoreRequest, name: &str) -> Result<()> {
+    match &request.confirm {
+        Some(confirmed) if confirmed != name => {
+            let message = format!("the target is the cluster {name}, and {confirmed} was confirmed");
+            Err(Error::new(ErrorKind::Refused, message).hint(format!(
+                "check VAULT_ADDR; if everything in this cluster is to be replaced: --confirm {name}"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn with_token(vault: &Vault, request: &RestoreRequest) -> Result<(Vec<RaftPeer>, Vault)> {
+    let peers = vault.raft_peers().await?;
+    if peers.len() > 1 && !request.allow_many_peers {
+        let names: Vec<_> = peers.iter().map(|peer| peer.id.as_str()).collect();
+        let message = format!("the target has {} servers: {}", peers.len(), names.join(", "));
+        return Err(Error::new(ErrorKind::Refused, message)
+            .hint("restore one fresh server, and let the others join it with empty storage: members of a formed cluster may keep their old state or be left out")
+            .hint("--allow-many-peers restores it all the same"));
+    }
+    allowed(vault, request.force).await?;
+    Ok((peers, vault.at_leader().await?))
+}
+
+async fn allowed(vault: &Vault, force: bool) -> Result<(), VaultError> {
+    let path = if force {
+        "sys/storage/raft/snapshot-force"
+    } else {
+        "sys/storage/raft/snapshot"
+    };
+    let rights = vault.capabilities(&[path]).await?;
+    let may = |right: &String| matches!(right.as_str(), "root" | "update" | "create");
+    if rights.values().flatten().any(may) {
+        return Ok(());
+    }
+    let doing = format!("restore at {}", vault.address());
+    Err(VaultError::new(VaultErrorKind::Forbidden, doing).needing(RESTORE_POLICY))
+}
+
+/// Which keys open the target now says much about what a restore will meet.
+fn seals(now: &SealStatus, facts: &SnapshotFacts, force: bool) -> Vec<Finding> {
+    let wanted = &facts.seal;
+    if now.kind != wanted.kind {
+        let message = format!(
+            "the target's is {}, that of the snapshot {}: a server can only be unsealed with the seal of its snapshot",
+            now.kind, wanted.kind
+        );
+        return vec![finding(
+            message,
+            "configure the target with the seal of the original cluster",
+        )];
+    }
+    let other = (now.shares, now.threshold) != (wanted.shares, wanted.threshold);
+    if other && !force {
+        let message = format!(
+            "the target opens with {} of {} keys, the snapshot with {} of {}: it is of another cluster, and Vault will refuse it",
+            now.threshold, now.shares, wanted.threshold, wanted.shares
+        );
+        return vec![finding(message, "restore it with --force")];
+    }
+    Vec::new()
+}
+
+fn finding(message: String, hint: &str) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        subject: "seal".into(),
+        message,
+        hint: Some(hint.into()),
+    }
+}

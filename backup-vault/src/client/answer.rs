@@ -81,8 +81,10 @@ fn kind(status: StatusCode, said: &str) -> VaultErrorKind {
         400 if says("unavailable in namespaces") || says("root namespace") => K::Namespace,
         _ if says("raft storage is not in use") || says("unsupported path") => K::NotRaft,
         429 => K::Throttled,
+        503 if says("overloaded") => K::Throttled,
         _ if says("nothing new to snapshot") => K::NothingNew,
-        _ if says("failed to read request body") => K::UploadCut,
+        // The first by 1.14 and before, the second by those after, from within the reader of the snapshot.
+        _ if says("failed to read request body") || says("i/o timeout") => K::UploadCut,
         _ if says("not initialized") => K::NotInitialized,
         _ if says("not active") || says("no active Vault") => K::NoLeader,
         503 if says("sealed") => K::Sealed,

@@ -36,7 +36,8 @@ impl Vault {
         let (response, at) = self.follow(&request).await?;
         let doing = at.doing(request.doing);
         if response.status() != reqwest::StatusCode::OK {
-            return Err(refusal(response, &at, &doing).await.needing(SNAPSHOT_POLICY));
+            let refused = refusal(response, &at, &doing).await.needing(SNAPSHOT_POLICY);
+            return Err(self.without_token(refused));
         }
         let sent_by = at.address.clone();
         let bytes = stream::try_unfold((response, at, doing), next).boxed();

@@ -88,7 +88,17 @@ impl Vault {
     /// The JSON of a good answer.
     pub(super) async fn json<T: DeserializeOwned>(&self, request: &Request<'_>) -> Result<T> {
         let doing = self.endpoint.doing(request.doing);
-        self.answer(request).await?.good(&doing)?.json(&doing)
+        let answer = self.answer(request).await?.good(&doing);
+        answer.map_err(|error| self.without_token(error))?.json(&doing)
+    }
+
+    /// Vault says the same to a request without a token as to one that lacks a policy.
+    pub(super) fn without_token(&self, error: VaultError) -> VaultError {
+        let none = self.settings.token.as_ref().is_none_or(Secret::is_empty);
+        match error.kind() {
+            VaultErrorKind::Forbidden if none => error.of_kind(VaultErrorKind::TokenMissing),
+            _ => error,
+        }
     }
 
     /// Sends a request; follows one redirect, with the token, to the same path.

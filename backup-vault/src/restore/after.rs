@@ -3,6 +3,7 @@
 use super::{Listing, Restored};
 use crate::{
     client::{Health, RestoredState, Vault},
+    snapshot::SnapshotFacts,
     target::VaultRaft,
 };
 use backup_core::{
@@ -15,6 +16,26 @@ use tokio::time::{Instant, sleep};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Elections are over by then.
 const ELECTED_WITHIN: Duration = Duration::from_secs(60);
+
+/// A server seals itself after a restore of another cluster, and also when a restore fails half-way. The seal tells them apart where they differ.
+pub(super) async fn sealed(leader: &Vault, facts: &SnapshotFacts, restored: &mut Restored) {
+    let wanted = facts.recovery.as_ref().unwrap_or(&facts.seal);
+    match leader.seal_status().await {
+        Ok(now) if (now.shares, now.threshold) == (wanted.shares, wanted.threshold) => {}
+        Ok(now) => restored.findings.push(finding(
+            "seal",
+            format!(
+                "it wants {} of {} keys, where the snapshot was made with {} of {}: the restore may have failed half-way",
+                now.threshold, now.shares, wanted.threshold, wanted.shares
+            ),
+            "read the log of the server; initialise a fresh one and restore that if it says so",
+        )),
+        Err(error) => {
+            let chain = Error::from(error).chain();
+            restored.findings.push(finding("seal", chain, "read the log of the server"));
+        }
+    }
+}
 
 /// Waits until somebody has unsealed the server; false if nobody did.
 pub(super) async fn unsealed(leader: &Vault, restored: &mut Restored, patience: Duration) -> bool {

@@ -196,6 +196,7 @@ impl Restore<'_> {
     async fn after(&self, leader: &Vault, restored: &mut Restored) -> Result<()> {
         let began = Instant::now();
         if restored.state == RestoredState::Sealed {
+            after::sealed(leader, self.facts, restored).await;
             let Some(patience) = self.request.wait_unsealed else {
                 return Ok(());
             };

@@ -77,6 +77,14 @@ async fn refusals_of_a_snapshot_are_told_apart() {
             "http_read_timeout",
         ),
         (
+            error(
+                500,
+                "failed to read or write snapshot data: read tcp 127.0.0.1:8200->127.0.0.1:1: i/o timeout",
+            ),
+            ErrorKind::SourceFailed,
+            "http_read_timeout",
+        ),
+        (
             redirect(307, "http://127.0.0.1:1/v1/x"),
             ErrorKind::SourceFailed,
             "election",

@@ -11,7 +11,7 @@ step() {
 }
 
 step scripts/install.sh
-start_building_servers minio weed
+start_building_servers minio weed vault
 step scripts/check.sh
 step /usr/bin/python3 scripts/check-dependencies.py
 step cargo build --workspace --all-targets --all-features

@@ -14,6 +14,7 @@ mod minio;
 mod postgres;
 mod seeded_data;
 mod server_binary;
+mod vault;
 mod watched_process;
 mod weed;
 
@@ -25,4 +26,5 @@ pub use minio::Minio;
 pub use postgres::{Postgres, PostgresOptions};
 pub use seeded_data::{SeededData, load_big_table};
 pub use server_binary::server_binary;
+pub use vault::Vault;
 pub use weed::Weed;

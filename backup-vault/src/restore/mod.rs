@@ -69,6 +69,8 @@ pub struct Restored {
     pub state: RestoredState,
     /// How it is unsealed: with the keys of the cluster that the snapshot is of.
     pub seal: SealFacts,
+    /// Whether the server must be started again before it takes those keys: it goes on counting the keys of before.
+    pub restart_first: bool,
     /// The server that was restored.
     pub server: String,
     /// The name of the cluster that was replaced.
@@ -165,6 +167,7 @@ impl Restore<'_> {
         Restored {
             state: RestoredState::Sealed,
             seal: self.facts.seal.clone(),
+            restart_first: false,
             server: preflight.leader,
             replaced: preflight.cluster_name,
             cluster_id: None,
@@ -200,11 +203,7 @@ impl Restore<'_> {
             let Some(patience) = self.request.wait_unsealed else {
                 return Ok(());
             };
-            let shown = &self.facts.seal;
-            self.step(&format!(
-                "sealed: unseal it with the ORIGINAL keys, {} of {}",
-                shown.threshold, shown.shares
-            ));
+            self.step(&format!("sealed: {}", next_steps::unseal(restored)));
             if !after::unsealed(leader, restored, patience).await {
                 return Ok(());
             }

@@ -3,20 +3,29 @@
 use super::{RestoreRequest, Restored};
 use crate::client::RestoredState;
 
+/// How a sealed server is opened.
+pub(super) fn unseal(restored: &Restored) -> String {
+    let (seal, server) = (&restored.seal, &restored.server);
+    let restart = if restored.restart_first {
+        "restart it, then "
+    } else {
+        ""
+    };
+    match seal.kind.as_str() {
+        "shamir" => format!(
+            "{restart}unseal {server} with the ORIGINAL keys, those of the cluster that the snapshot is of: {} of {} (`vault operator unseal`)",
+            seal.threshold, seal.shares
+        ),
+        kind => format!(
+            "{server} opens by its seal ({kind}) once it is configured with the ORIGINAL key: restart it if it stays sealed"
+        ),
+    }
+}
+
 pub(super) fn next_steps(restored: &Restored, request: &RestoreRequest) -> Vec<String> {
     let mut steps = Vec::new();
     if restored.state == RestoredState::Sealed {
-        let seal = &restored.seal;
-        steps.push(match seal.kind.as_str() {
-            "shamir" => format!(
-                "unseal {} with the ORIGINAL keys, those of the cluster that the snapshot is of: {} of {} (`vault operator unseal`)",
-                restored.server, seal.threshold, seal.shares
-            ),
-            kind => format!(
-                "{} opens by its seal ({kind}) once it is configured with the ORIGINAL key: restart it if it stays sealed",
-                restored.server
-            ),
-        });
+        steps.push(unseal(restored));
     }
     if let Some(path) = request.verify_path.as_ref().filter(|_| restored.listing.is_none()) {
         steps.push(format!(

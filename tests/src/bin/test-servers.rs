@@ -1,6 +1,6 @@
 //! Starts throw-away servers, prints how to reach them as shell variables, and stops them when its stdin ends.
 //!
-//! usage: `test-servers [postgres] [seed=BYTES] [events=BYTES] [minio] [weed]`
+//! usage: `test-servers [postgres] [seed=BYTES] [events=BYTES] [minio] [weed] [vault]`
 //!
 //! `seed` fills the platform's eight databases, `events` makes a database `events` with one large table. The line `ready`
 //! ends the variables.
@@ -8,10 +8,10 @@
 
 use std::io::Read;
 
-use backup_tests::{Minio, Postgres, SeededData, Weed, load_big_table};
+use backup_tests::{Minio, Postgres, SeededData, Vault, Weed, load_big_table};
 
 fn main() -> std::io::Result<()> {
-    let (mut postgres, mut minio, mut weed) = (None, None, None);
+    let (mut postgres, mut minio, mut weed, mut vault) = (None, None, None, None);
     for argument in std::env::args().skip(1) {
         match argument.split_once('=') {
             Some(("seed", bytes)) => SeededData::with_bytes(number(bytes)).load(postgres.get_or_insert_with(start)),
@@ -21,12 +21,13 @@ fn main() -> std::io::Result<()> {
             None if argument == "postgres" => drop(postgres.get_or_insert_with(start)),
             None if argument == "minio" => minio = Some(start_minio()),
             None if argument == "weed" => weed = Some(start_weed()),
+            None if argument == "vault" => vault = Some(start_vault()),
             _ => return Err(std::io::Error::other(format!("unknown argument {argument}"))),
         }
     }
     println!("ready");
     std::io::stdin().read_to_end(&mut Vec::new())?;
-    drop((postgres, minio, weed));
+    drop((postgres, minio, weed, vault));
     Ok(())
 }
 
@@ -57,6 +58,17 @@ fn start_weed() -> Weed {
     s3("WEED", &weed.endpoint(), Weed::ACCESS_KEY, Weed::SECRET_KEY);
     println!("export WEED_PID={}", weed.pids()[0]);
     weed
+}
+
+fn start_vault() -> Vault {
+    let vault = Vault::ready();
+    println!(
+        "export VAULT_ADDR={} VAULT_TOKEN={}",
+        vault.address(),
+        vault.root_token()
+    );
+    println!("export VAULT_UNSEAL_KEY={} VAULT_PID={}", vault.keys()[0], vault.pid());
+    vault
 }
 
 fn s3(name: &str, endpoint: &str, access_key: &str, secret_key: &str) {

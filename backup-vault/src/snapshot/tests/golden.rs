@@ -29,3 +29,43 @@ fn a_size_that_go_writes_into_an_extended_header_is_read() {
     };
     assert_eq!((error.flaw(), error.place()), (Flaw::Cut, place));
 }
+
+/// Bytes as Vault prints them: one decimal, rounded down to it.
+fn shown(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes}B"),
+        _ => format!("{:.1}KB", bytes as f64 / 1024.0),
+    }
+}
+
+/// `vault-1.19.snap` was taken from Vault 1.19.3, `vault-1.19.inspect.txt` is what its `vault operator raft snapshot inspect` printed.
+#[test]
+fn a_snapshot_of_vault_1_19_is_what_vault_itself_prints() {
+    let facts = prove_whole(include_bytes!("golden/vault-1.19.snap"));
+    let printed = include_str!("golden/vault-1.19.inspect.txt");
+    let words: Vec<Vec<&str>> = printed.lines().map(|line| line.split_whitespace().collect()).collect();
+    let value = |name: &str| words.iter().find(|line| line.first() == Some(&name)).unwrap()[1];
+    assert_eq!((value("ID"), value("Version")), (facts.id.as_str(), "1"));
+    assert_eq!(value("Size"), facts.state_length.to_string());
+    assert_eq!(
+        (value("Index"), value("Term")),
+        (&*facts.index.to_string(), &*facts.term.to_string())
+    );
+    let rows = words.iter().filter(|line| line.len() == 3 && line[0].contains('/'));
+    let rows: Vec<_> = rows
+        .map(|line| (line[0].to_owned(), line[1].to_owned(), line[2].to_owned()))
+        .collect();
+    let mut counted: Vec<_> = facts.keys.by_prefix.iter().collect();
+    counted.sort_by_key(|(name, tally)| (std::cmp::Reverse(tally.keys), (*name).clone()));
+    let counted: Vec<_> = counted
+        .into_iter()
+        .map(|(name, tally)| (name.clone(), tally.keys.to_string(), shown(tally.bytes)))
+        .collect();
+    assert_eq!(rows, counted);
+    assert!(printed.trim_end().ends_with(&shown(facts.keys.total.bytes)));
+    assert_eq!(
+        (facts.seal.kind.as_str(), facts.seal.shares, facts.seal.threshold),
+        ("shamir", 1, 1)
+    );
+    assert_eq!(facts.peers.len(), 1);
+}

@@ -83,7 +83,7 @@ fn kind(status: StatusCode, said: &str) -> VaultErrorKind {
         429 => K::Throttled,
         503 if says("overloaded") => K::Throttled,
         _ if says("nothing new to snapshot") => K::NothingNew,
-        // The first by 1.14 and before, the second by those after, from within the reader of the snapshot.
+        // The first in reports of users, the second what 1.19 says when its http_read_timeout is over.
         _ if says("failed to read request body") || says("i/o timeout") => K::UploadCut,
         _ if says("not initialized") => K::NotInitialized,
         _ if says("not active") || says("no active Vault") => K::NoLeader,

@@ -18,6 +18,17 @@ fn what_go_deflates_and_stores_is_proven() {
     assert_eq!(deflated.state_sha256, stored.state_sha256);
 }
 
+#[test]
+fn a_snapshot_of_vault_that_ends_anywhere_before_its_end_is_found() {
+    let file = include_bytes!("golden/vault-1.19.snap");
+    let ends = (0..file.len())
+        .step_by(211)
+        .chain([file.len() - 8, file.len() - 4, file.len() - 1]);
+    for end in ends {
+        assert!(prove(&file[..end], 4096, Limits::default()).is_err(), "cut at {end}");
+    }
+}
+
 /// Only up to the header of a `state.bin` of 9 GiB, whose size stands in an extended header.
 #[test]
 fn a_size_that_go_writes_into_an_extended_header_is_read() {

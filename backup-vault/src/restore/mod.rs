@@ -182,7 +182,8 @@ impl Restore<'_> {
     async fn carry_out(&self, leader: &Vault, snapshot: ByteStream, restored: &mut Restored) -> Result<()> {
         let cancel = &self.cx.cancel;
         let nonce = hex::encode(&random::<16>(self.cx.entropy.as_ref())?);
-        unless_cancelled(cancel, async { Ok(leader.write_marker(&nonce).await?) }).await?;
+        let marked = unless_cancelled(cancel, async { Ok(leader.write_marker(&nonce).await?) }).await;
+        marked.map_err(|error| error.hint("a restore needs a service token: batch tokens have no cubbyhole"))?;
         let began = self.step("sending the snapshot");
         unless_cancelled(cancel, self.send(leader, snapshot)).await?;
         restored.phase("send", began);

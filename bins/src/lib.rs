@@ -19,3 +19,4 @@ pub mod repository;
 pub mod signals;
 pub mod stored;
 pub mod table;
+pub mod verbs;

@@ -147,3 +147,19 @@ impl Group for Everywhere {
     const GLOBAL: bool = true;
     const HEADING: &'static str = "Options of all verbs";
 }
+
+/// Groups of options of one verb each.
+macro_rules! groups {
+    ($($(#[$doc:meta])* $group:ident: $names:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $group;
+
+        impl $crate::args::flags::Group for $group {
+            const NAMES: &'static [&'static str] = &$names;
+            const HEADING: &'static str = "Options";
+        }
+    )*};
+}
+
+pub(super) use groups;

@@ -2,14 +2,14 @@
 
 use super::{
     CommandLine,
-    flags::{Everywhere, Flags, Group},
+    flags::{Everywhere, Flags, Group, groups},
+    verbs::{At, PruneSettings, VerifyWhat, refuse_misplaced},
 };
 use crate::{
     config::{layers::Layer, setting::Program, table},
     exit,
 };
-use backup_core::id::BackupId;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
+use clap::{Args, Parser, Subcommand};
 use std::str::FromStr;
 
 /// Backs up PostgreSQL databases, verifies, lists and restores them. Without a verb: `dump`.
@@ -92,50 +92,13 @@ pub struct RestoreArgs {
     settings: Flags<RestoreSettings>,
 }
 
-/// Which backup is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum At {
-    /// The newest complete one.
-    Latest,
-    /// This one.
-    Id(BackupId),
-}
-
-impl FromStr for At {
-    type Err = backup_core::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "latest" {
-            Ok(Self::Latest)
-        } else {
-            text.parse().map(Self::Id)
-        }
-    }
-}
-
 /// `verify`.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// The backup to verify [default: latest].
-    #[arg(value_name = "ID|latest", value_parser = At::from_str, conflicts_with = "all")]
-    pub id: Option<At>,
-    /// Verify every backup.
-    #[arg(long)]
-    pub all: bool,
-    /// How deep to look.
-    #[arg(long, value_enum, default_value_t = Depth::Content)]
-    pub depth: Depth,
+    #[command(flatten)]
+    what: VerifyWhat,
     #[command(flatten)]
     settings: Flags<VerifySettings>,
-}
-
-/// How deep a verification looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Depth {
-    /// Lengths and digests of what is stored.
-    Objects,
-    /// Every byte opened, decompressed and read by `pg_restore`.
-    Content,
 }
 
 /// `prune`.
@@ -160,7 +123,7 @@ pub enum Asked<'a> {
     /// Restore.
     Restore(&'a RestoreArgs),
     /// Verify.
-    Verify(&'a VerifyArgs),
+    Verify(&'a VerifyWhat),
     /// List.
     List,
     /// Prune. All of its arguments are settings.
@@ -176,7 +139,7 @@ impl PostgresArgs {
         match &self.verb {
             None | Some(PostgresVerb::Dump(_)) => Asked::Dump,
             Some(PostgresVerb::Restore(args)) => Asked::Restore(args),
-            Some(PostgresVerb::Verify(args)) => Asked::Verify(args),
+            Some(PostgresVerb::Verify(args)) => Asked::Verify(&args.what),
             Some(PostgresVerb::List) => Asked::List,
             Some(PostgresVerb::Prune(_)) => Asked::Prune,
             Some(PostgresVerb::Check(_)) => Asked::Check,
@@ -200,11 +163,8 @@ impl CommandLine for PostgresArgs {
 
     fn settings(&self) -> Result<Layer, clap::Error> {
         // `--database x list` would otherwise be taken for a listing of x.
-        if self.verb.is_some()
-            && let Some((_, misplaced)) = self.dump.given().first_key_value()
-        {
-            let message = format!("{} must stand after the verb that it is for", misplaced.origin);
-            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        if self.verb.is_some() {
+            refuse_misplaced::<Self>(self.dump.given())?;
         }
         let layers = [self.everywhere.given(), self.connection.given(), self.dump.given()];
         let layers = layers.into_iter().chain(self.settings_of_verb());
@@ -233,19 +193,6 @@ impl Group for Connection {
     const HEADING: &'static str = "Server";
 }
 
-macro_rules! groups {
-    ($($(#[$doc:meta])* $group:ident: $names:expr;)*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone)]
-        pub struct $group;
-
-        impl Group for $group {
-            const NAMES: &'static [&'static str] = &$names;
-            const HEADING: &'static str = "Options";
-        }
-    )*};
-}
-
 groups! {
     /// Settings of `dump`.
     DumpSettings: [
@@ -256,8 +203,6 @@ groups! {
     RestoreSettings: ["strict", "dry-run"];
     /// Settings of `verify`.
     VerifySettings: ["no-evidence", "jobs"];
-    /// Settings of `prune`.
-    PruneSettings: ["keep-days", "keep-last", "keep-hourly", "keep-daily", "keep-weekly", "keep-monthly", "lease-wait", "dry-run"];
     /// Settings of `check`.
     CheckSettings: ["postgres.databases", "postgres.all", "postgres.exclude"];
 }

@@ -4,10 +4,8 @@ use super::{
     CommandLine,
     admin::{AdminArgs, AdminVerb, KeysVerb},
     flags::{Everywhere, Group},
-    postgres::{
-        Asked, At, CheckSettings, Connection, Depth, DumpSettings, PostgresArgs, PruneSettings, RestoreSettings,
-        VerifySettings,
-    },
+    postgres::{Asked, CheckSettings, Connection, DumpSettings, PostgresArgs, RestoreSettings, VerifySettings},
+    verbs::{At, Depth, PruneSettings},
 };
 use crate::config::{
     Config, Environment, PostgresConfig, Settings, Sources,

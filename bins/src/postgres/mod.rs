@@ -1,47 +1,35 @@
 //! The verbs of `backup-postgres`.
 
-mod check;
-mod dump;
-mod list;
-mod prune;
 mod restore;
 mod target;
-mod verify;
 
 use crate::{
     args::postgres::{Asked, PostgresArgs},
     context::Context,
+    verbs::{backup, check, list, prune, verify},
 };
-use backup_core::{
-    Error, ErrorKind, Result,
-    event::{Finding, Severity},
-};
+use backup_core::{Result, run::BackupReport};
+use target::target;
 
 /// The name in manifests and headers.
 const PROGRAM: &str = "backup-postgres";
-
-/// With `--strict`, findings that matter are no success: `done` was done, and somebody has to look.
-fn strict(context: &Context, findings: &[Finding], done: &str) -> Result<()> {
-    if context.config.strict && findings.iter().any(|finding| finding.severity > Severity::Note) {
-        return Err(Error::new(
-            ErrorKind::Findings,
-            format!("{done}, and there are findings"),
-        ));
-    }
-    Ok(())
-}
 
 /// Does what was asked for.
 ///
 /// # Errors
 /// What went wrong; its kind decides the exit code.
 pub async fn run(args: PostgresArgs, context: Context) -> Result<()> {
+    let cx = &context;
     match args.asked() {
-        Asked::Dump => Box::pin(dump::dump(&context)).await,
-        Asked::Restore(what) => Box::pin(restore::restore(&context, what)).await,
-        Asked::Verify(what) => Box::pin(verify::verify(&context, what)).await,
-        Asked::List => Box::pin(list::list(&context)).await,
-        Asked::Prune => Box::pin(prune::prune(&context)).await,
-        Asked::Check => Box::pin(check::check(&context)).await,
+        Asked::Dump => Box::pin(backup::backup(cx, PROGRAM, &target(cx)?, last_line)).await,
+        Asked::Restore(what) => Box::pin(restore::restore(cx, what)).await,
+        Asked::Verify(what) => Box::pin(verify::verify(cx, PROGRAM, &target(cx)?, what)).await,
+        Asked::List => Box::pin(list::list(cx, PROGRAM)).await,
+        Asked::Prune => Box::pin(prune::prune(cx, PROGRAM, &target(cx)?)).await,
+        Asked::Check => Box::pin(check::check(cx, PROGRAM, &target(cx)?)).await,
     }
+}
+
+fn last_line(_: &BackupReport, place: &str) -> String {
+    format!("PostgreSQL backup complete: {place}")
 }

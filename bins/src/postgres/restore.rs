@@ -1,11 +1,18 @@
 //! `restore`: one database, or roles and tablespaces.
 
 mod confirmation;
-mod origin;
 mod report;
 
-use super::{PROGRAM, strict, target::target};
-use crate::{args::postgres::RestoreArgs, context::Context, repository};
+use super::{PROGRAM, target::target};
+use crate::{
+    args::postgres::RestoreArgs,
+    context::Context,
+    repository,
+    verbs::{
+        origin::{Origin, Wanted},
+        strict,
+    },
+};
 use backup_core::{
     self as core, Error, ErrorKind, Result,
     event::{Event, Finding},
@@ -17,7 +24,6 @@ use backup_postgres::{
     target::{GLOBALS, RestoreRequest, Way},
 };
 use confirmation::demand_confirmation;
-use origin::Origin;
 use report::{PlannedRestore, Restored, RestoredGlobals};
 
 /// Restores what was asked for, after the name of what is overwritten was confirmed.
@@ -39,7 +45,7 @@ async fn one_database(
 ) -> Result<()> {
     let name = args.target_db.as_deref().unwrap_or(database);
     demand_confirmation(context, args, name)?;
-    let origin = Origin::find(cx, args, args.from.as_deref(), database).await?;
+    let origin = Origin::find(cx, &wanted(target, args, args.from.as_deref(), database)).await?;
     let mut findings = origin.announce(context, cx, name);
     let request = RestoreRequest {
         database: name.to_owned(),
@@ -80,6 +86,21 @@ async fn dry_run(
     strict(context, &findings, "the restore was planned")
 }
 
+fn wanted<'a>(target: &'a PgDump, args: &RestoreArgs, from: Option<&'a str>, artifact: &'a str) -> Wanted<'a> {
+    Wanted {
+        program: PROGRAM,
+        target,
+        artifact,
+        from,
+        at: args.at,
+        allow_unauthenticated: args.allow_unauthenticated_origin,
+        instead: |from, holds| match holds {
+            GLOBALS => format!("these are roles and tablespaces: restore --globals {from}"),
+            name => format!("this is a dump of {name}: restore {name} {from} --target-db NAME"),
+        },
+    }
+}
+
 fn way(args: &RestoreArgs) -> Way {
     match (args.create, args.swap) {
         (true, _) => Way::Create,
@@ -103,7 +124,7 @@ async fn globals(
         ));
     }
     demand_confirmation(context, args, &target.settings.host)?;
-    let origin = Origin::find(cx, args, from, GLOBALS).await?;
+    let origin = Origin::find(cx, &wanted(target, args, from, GLOBALS)).await?;
     let findings = origin.announce(context, cx, "roles and tablespaces");
     let session = Session::connect(&target.settings, &target.settings.maintenance_database).await?;
     let facts = server_facts(&session).await?;

@@ -1,11 +1,14 @@
 //! What a restore tells.
 
-use super::{Origin, origin::Described};
-use crate::{output::Report, table::safe};
+use crate::{
+    output::Report,
+    table::safe,
+    verbs::origin::{Described, Origin},
+};
 use backup_core::event::Finding;
 use backup_postgres::{
     restore::{Existing, GlobalsRestored, LockNeed},
-    target::{RestorePlan, RestoreReport, RestoreRequest, Way},
+    target::{ArtifactDetails, RestorePlan, RestoreReport, RestoreRequest, Way},
 };
 use serde::Serialize;
 
@@ -30,10 +33,16 @@ impl Restored {
             rows: report.rows,
             survived: report.survived.clone(),
             kept: report.kept.clone(),
-            schema_version_in_backup: origin.schema_version(),
+            schema_version_in_backup: schema_version(origin),
             schema_version_now: report.schema_version,
         }
     }
+}
+
+/// What the manifest says of the migrations.
+fn schema_version(origin: &Origin) -> Option<i64> {
+    let details = serde_json::Value::Object(origin.artifact()?.details.clone());
+    serde_json::from_value::<ArtifactDetails>(details).ok()?.schema_version
 }
 
 impl Report for Restored {

@@ -1,6 +1,5 @@
 //! `list`: what is there.
 
-use super::PROGRAM;
 use crate::{
     context::Context,
     output::Report,
@@ -19,8 +18,11 @@ use serde::Serialize;
 const NAMED: usize = 5;
 
 /// Shows every backup, newest first, and whether there are files that are not ours.
-pub(super) async fn list(context: &Context) -> Result<()> {
-    let cx = repository::for_reading(context, PROGRAM)?;
+///
+/// # Errors
+/// Those of keys and store; files of others that cannot be listed are a finding.
+pub async fn list(context: &Context, program: &str) -> Result<()> {
+    let cx = repository::for_reading(context, program)?;
     let mut shown = Shown::default();
     if let Some(repository) = backup_core::catalog::Repository::open(&cx).await? {
         let mut entries = std::pin::pin!(catalog::entries(&cx, &repository).await?);

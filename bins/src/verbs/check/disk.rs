@@ -7,14 +7,13 @@ use backup_core::{
     catalog::{Repository, list},
     event::{Finding, Severity},
 };
-use backup_postgres::PgDump;
 
 /// What is free, beside the size of the newest complete backup; nothing where the store is no folder.
-pub(super) async fn free(context: &Context, cx: &core::Context) -> Option<Finding> {
+pub(super) async fn free(context: &Context, program: &str, cx: &core::Context, target: &str) -> Option<Finding> {
     let folder = context.config.store.as_deref()?.strip_prefix("file://")?;
     let subject = format!("disk {folder}");
-    Some(match looked(cx, folder).await {
-        Ok((free, last)) => judged(&subject, free, last),
+    Some(match looked(cx, folder, target).await {
+        Ok((free, last)) => judged(program, &subject, free, last),
         Err(error) => finding(
             Severity::Error,
             &subject,
@@ -24,13 +23,13 @@ pub(super) async fn free(context: &Context, cx: &core::Context) -> Option<Findin
     })
 }
 
-async fn looked(cx: &core::Context, folder: &str) -> Result<(u64, Option<u64>)> {
+async fn looked(cx: &core::Context, folder: &str, target: &str) -> Result<(u64, Option<u64>)> {
     let space = rustix::fs::statvfs(folder)
         .map_err(|error| Error::new(ErrorKind::StoreFailed, "free space cannot be read").because(error))?;
     let Some(repository) = Repository::open(cx).await? else {
         return Ok((space.f_bavail.saturating_mul(space.f_frsize), None));
     };
-    let last = list::latest_of_anyone(cx, &repository, PgDump::NAME, |_| true).await?;
+    let last = list::latest_of_anyone(cx, &repository, target, |_| true).await?;
     let stored = last.and_then(|entry| entry.manifest.ok()).map(|signed| {
         let artifacts = signed.value.artifacts.iter();
         artifacts.map(core::catalog::Artifact::stored_length).sum()
@@ -39,7 +38,7 @@ async fn looked(cx: &core::Context, folder: &str) -> Result<(u64, Option<u64>)> 
 }
 
 /// The next backup may be larger than the last, and old ones go only after it is complete.
-fn judged(subject: &str, free: u64, last: Option<u64>) -> Finding {
+fn judged(program: &str, subject: &str, free: u64, last: Option<u64>) -> Finding {
     let Some(last) = last else {
         return finding(Severity::Note, subject, &format!("{} free", bytes(free)), None);
     };
@@ -51,7 +50,9 @@ fn judged(subject: &str, free: u64, last: Option<u64>) -> Finding {
         Severity::Warning,
         subject,
         &message,
-        Some("make room for twice the last backup, or keep fewer (`backup-postgres prune --keep-last N`)"),
+        Some(&format!(
+            "make room for twice the last backup, or keep fewer (`{program} prune --keep-last N`)"
+        )),
     )
 }
 
@@ -61,10 +62,10 @@ mod tests {
 
     #[test]
     fn less_room_than_twice_the_last_backup_is_a_warning() {
-        let severity = |free, last| judged("disk /x", free, last).severity;
+        let severity = |free, last| judged("backup-postgres", "disk /x", free, last).severity;
         assert_eq!(severity(0, None), Severity::Note);
         assert_eq!(severity(200, Some(100)), Severity::Note);
-        let found = judged("disk /x", 199, Some(100));
+        let found = judged("backup-postgres", "disk /x", 199, Some(100));
         assert_eq!(found.severity, Severity::Warning);
         assert!(
             found.hint.is_some() && found.message.contains("199 B free"),

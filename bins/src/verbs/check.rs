@@ -2,7 +2,6 @@
 
 mod disk;
 
-use super::{PROGRAM, target::target};
 use crate::{
     context::Context,
     output::Report,
@@ -18,12 +17,14 @@ use backup_core::{
 use serde::Serialize;
 
 /// Looks at keys, store and server. Every problem is a line of one table; any that matters ends with exit 12.
-pub(super) async fn check(context: &Context) -> Result<()> {
-    let target = target(context)?;
-    let cx = repository::for_reading(context, PROGRAM)?;
+///
+/// # Errors
+/// [`ErrorKind::Findings`] if any matters; whatever kept it from looking.
+pub async fn check(context: &Context, program: &str, target: &dyn BackupTarget) -> Result<()> {
+    let cx = repository::for_reading(context, program)?;
     let mut findings = keys(context, &cx);
     findings.extend(store(context, &cx).await);
-    findings.extend(disk::free(context, &cx).await);
+    findings.extend(disk::free(context, program, &cx, target.name()).await);
     findings.extend(target.check(&cx).await?);
     let serious = findings
         .iter()

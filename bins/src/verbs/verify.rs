@@ -1,8 +1,7 @@
 //! `verify`: prove that backups can be restored.
 
-use super::{PROGRAM, target::target};
 use crate::{
-    args::postgres::{At, Depth, VerifyArgs},
+    args::verbs::{At, Depth, VerifyWhat},
     context::Context,
     output::Report,
     repository,
@@ -17,16 +16,18 @@ use backup_core::{
 use serde::Serialize;
 
 /// Verifies one backup, or all of them; damage ends with exit 10 after everything was looked at.
-pub(super) async fn verify(context: &Context, args: &VerifyArgs) -> Result<()> {
-    let target = target(context)?;
-    let cx = repository::for_reading(context, PROGRAM)?;
+///
+/// # Errors
+/// [`ErrorKind::Damaged`] if anything is damaged, [`ErrorKind::NotFound`] if there is nothing to verify; those of keys and store.
+pub async fn verify(context: &Context, program: &str, target: &dyn BackupTarget, what: &VerifyWhat) -> Result<()> {
+    let cx = repository::for_reading(context, program)?;
     let repository = repository::existing(&cx).await?;
     let mut shown = Shown::default();
-    for id in asked_for(&cx, &repository, &target, args).await? {
+    for id in asked_for(&cx, &repository, target, what).await? {
         let Some(entry) = list::entry(&cx, &repository, id).await? else {
             continue;
         };
-        let (line, interrupted) = one(context, &cx, &target, entry, args.depth).await?;
+        let (line, interrupted) = one(context, &cx, target, entry, what.depth).await?;
         shown.lines.push(line);
         if let Some(error) = interrupted {
             shown.interrupted.get_or_insert(error);
@@ -40,13 +41,13 @@ pub(super) async fn verify(context: &Context, args: &VerifyArgs) -> Result<()> {
 async fn asked_for(
     cx: &core::Context,
     repository: &Repository,
-    target: &impl BackupTarget,
-    args: &VerifyArgs,
+    target: &dyn BackupTarget,
+    what: &VerifyWhat,
 ) -> Result<Vec<core::id::BackupId>> {
-    if args.all {
+    if what.all {
         return list::ids(cx).await;
     }
-    let entry = match args.id.unwrap_or(At::Latest) {
+    let entry = match what.id.unwrap_or(At::Latest) {
         At::Latest => repository::latest(cx, repository, target.name(), |_| true).await?,
         At::Id(id) => list::entry(cx, repository, id).await?,
     };
@@ -61,7 +62,7 @@ async fn asked_for(
 async fn one(
     context: &Context,
     cx: &core::Context,
-    target: &impl BackupTarget,
+    target: &dyn BackupTarget,
     entry: Entry,
     depth: Depth,
 ) -> Result<(Line, Option<Error>)> {

@@ -1,6 +1,5 @@
 //! `prune`: delete what the keep rules do not keep, and what dead runs left.
 
-use super::{PROGRAM, target::target};
 use crate::{
     config::common::Keep,
     context::Context,
@@ -19,23 +18,30 @@ use backup_core::{
 use serde::Serialize;
 
 /// Plans, and unless it is a dry run, deletes.
-pub(super) async fn prune(context: &Context) -> Result<()> {
-    let target = target(context)?;
+///
+/// # Errors
+/// [`backup_core::ErrorKind::Locked`] while another run works on the target; those of keys and store.
+pub async fn prune(context: &Context, program: &str, target: &dyn BackupTarget) -> Result<()> {
     if context.config.dry_run {
-        let cx = repository::for_reading(context, PROGRAM)?;
+        let cx = repository::for_reading(context, program)?;
         let request = request(context, repository::existing(&cx).await?);
-        let plan = plan_prune(&cx, &target, &request, cx.clock.now(), None).await?;
+        let plan = plan_prune(&cx, target, &request, cx.clock.now(), None).await?;
         return context.output.report(&Shown::new(&plan, None));
     }
-    let cx = repository::for_reading(context, PROGRAM)?;
+    let cx = repository::for_reading(context, program)?;
     let repository = repository::existing(&cx).await?;
     let cx = cx.probed().await?;
-    let report = execute(&cx, &target, &request(context, repository)).await?;
+    let report = execute(&cx, target, &request(context, repository)).await?;
     context.output.report(&Shown::new(&report.plan, Some(&report)))
 }
 
 /// What a finished backup lets go. Whatever goes wrong is a finding: the backup is good.
-pub(super) async fn after_backup(context: &Context, cx: &core::Context, target: &dyn BackupTarget) -> Vec<Finding> {
+pub(super) async fn after_backup(
+    context: &Context,
+    program: &str,
+    cx: &core::Context,
+    target: &dyn BackupTarget,
+) -> Vec<Finding> {
     let pruned = async {
         let repository = repository::existing(cx).await?;
         execute(&cx.probed().await?, target, &request(context, repository)).await
@@ -46,7 +52,7 @@ pub(super) async fn after_backup(context: &Context, cx: &core::Context, target: 
             severity: Severity::Warning,
             subject: "retention".to_owned(),
             message: format!("old backups could not be removed: {}", error.chain()),
-            hint: Some("run `backup-postgres prune`".to_owned()),
+            hint: Some(format!("run `{program} prune`")),
         }],
     }
 }

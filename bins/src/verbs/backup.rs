@@ -1,46 +1,52 @@
-//! `dump`: back up databases, roles and tablespaces.
+//! The documented job of a program: back its target up, then let old backups go.
 
-use super::{PROGRAM, prune, strict, target::target};
+use super::{prune, strict};
 use crate::{context::Context, output::Report, repository, table::safe};
 use backup_core::{
     Error, ErrorKind, Result,
     event::{Event, Finding},
-    run::{BackupReport, backup},
+    run::{self, BackupReport},
+    store::Key,
     target::{BackupTarget, Plan},
 };
 use serde::Serialize;
 
+/// The last line of a backup, by its report and its place in the store: what the scripts printed.
+pub type LastLine = fn(&BackupReport, &str) -> String;
+
 /// Backs up, then lets the keep rules take their course. A failed prune is a finding: the backup is good.
-pub(super) async fn dump(context: &Context) -> Result<()> {
-    let target = target(context)?;
+///
+/// # Errors
+/// What keeps the backup from being complete; [`ErrorKind::Findings`] with `--strict` and a finding that matters.
+pub async fn backup(context: &Context, program: &str, target: &dyn BackupTarget, last_line: LastLine) -> Result<()> {
     if context.config.dry_run {
-        let cx = repository::for_reading(context, PROGRAM)?;
+        let cx = repository::for_reading(context, program)?;
         return context.output.report(&Planned::new(&target.plan(&cx).await?));
     }
-    let cx = repository::for_backup(context, PROGRAM)?;
-    let report = backup(&cx, &target, &repository::backup_request(context)).await?;
+    let cx = repository::for_backup(context, program)?;
+    let report = run::backup(&cx, target, &repository::backup_request(context)).await?;
     let mut findings = report.findings.clone();
     if report.manifest.complete {
-        findings.extend(prune::after_backup(context, &cx, &target).await);
+        findings.extend(prune::after_backup(context, program, &cx, target).await);
     }
-    finish(context, &cx, &report, findings)
+    let place = cx.store.location().of(&Key::from(report.manifest.id.to_string()));
+    finish(context, &report, findings, (&place, last_line))
 }
 
-fn finish(context: &Context, cx: &backup_core::Context, report: &BackupReport, findings: Vec<Finding>) -> Result<()> {
+fn finish(
+    context: &Context,
+    report: &BackupReport,
+    findings: Vec<Finding>,
+    (place, last_line): (&str, LastLine),
+) -> Result<()> {
     for finding in &findings {
         context.events.emit(Event::Finding(finding.clone()));
     }
-    let location = cx
-        .store
-        .location()
-        .of(&backup_core::store::Key::from(report.manifest.id.to_string()));
-    context.output.report(&Done::new(report, &location, &findings))?;
+    context.output.report(&Done::new(report, place, &findings))?;
     if !report.failures.is_empty() {
         return Err(incomplete(report));
     }
-    context
-        .output
-        .line(&format!("PostgreSQL backup complete: {location}"))?;
+    context.output.line(&last_line(report, place))?;
     strict(context, &findings, "the backup is complete")
 }
 

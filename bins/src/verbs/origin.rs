@@ -1,0 +1,158 @@
+//! Where a restore reads from: a backup's artifact, a key of the store, a file, or standard input.
+
+mod described;
+mod find;
+
+pub use described::Described;
+pub use find::Wanted;
+
+use crate::context::Context;
+use backup_core::{
+    self as core, Error, ErrorKind,
+    catalog::{Artifact, Manifest},
+    event::{Event, Finding, Severity},
+    id::BackupId,
+    pipeline::{ByteStream, ContentSource, Source, content},
+    store::Key,
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use std::path::PathBuf;
+use tokio_util::io::ReaderStream;
+
+/// What is restored, or looked at.
+#[derive(Debug)]
+pub enum Origin {
+    /// An artifact of a backup: every byte is checked against its manifest.
+    Backup(Box<FromBackup>),
+    /// An object without a manifest, as the old scripts stored them.
+    Key(Key),
+    /// A local file, as the old scripts made them.
+    File(PathBuf),
+    /// What is piped in. It can be opened once.
+    Input,
+}
+
+/// An artifact of a backup.
+#[derive(Debug)]
+pub struct FromBackup {
+    manifest: Manifest,
+    artifact: Artifact,
+    component: String,
+    authentic: bool,
+    newest_good: Option<BackupId>,
+}
+
+impl Origin {
+    /// Says what is used before anything is touched, and what cannot be promised of it; returns the latter.
+    pub fn announce(&self, context: &Context, cx: &core::Context, what: &str) -> Vec<Finding> {
+        let described = self.described(cx);
+        context.events.emit(Event::Step(format!("{what}: from {described}")));
+        if matches!(self, Self::Backup(_)) {
+            return Vec::new();
+        }
+        let finding = Finding {
+            severity: Severity::Warning,
+            subject: self.name(),
+            message:
+                "it has no manifest: nobody vouches for its bytes, and they are checked as far as the format allows"
+                    .to_owned(),
+            hint: None,
+        };
+        context.events.emit(Event::Finding(finding.clone()));
+        vec![finding]
+    }
+
+    /// Its name for messages.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Backup(backup) => format!("backup {}", backup.manifest.id),
+            Self::Key(key) => key.to_string(),
+            Self::File(path) => path.display().to_string(),
+            Self::Input => "standard input".to_owned(),
+        }
+    }
+
+    /// The id of the backup; for others, one of this moment.
+    #[must_use]
+    pub fn id(&self, cx: &core::Context) -> BackupId {
+        match self {
+            Self::Backup(backup) => backup.manifest.id,
+            Self::Key(_) | Self::File(_) | Self::Input => BackupId::at(cx.clock.now()),
+        }
+    }
+
+    /// What the manifest records, if there is one.
+    #[must_use]
+    pub fn artifact(&self) -> Option<&Artifact> {
+        match self {
+            Self::Backup(backup) => Some(&backup.artifact),
+            Self::Key(_) | Self::File(_) | Self::Input => None,
+        }
+    }
+
+    /// Whether a known key vouches for its bytes.
+    #[must_use]
+    pub fn is_authentic(&self) -> bool {
+        matches!(self, Self::Backup(backup) if backup.authentic)
+    }
+
+    /// Its content, from the beginning.
+    #[must_use]
+    pub fn open(&self, cx: &core::Context) -> ByteStream {
+        match self {
+            Self::Backup(backup) => {
+                let source = ContentSource {
+                    store: cx.store.clone(),
+                    repository: backup.manifest.repository,
+                    component: backup.component.clone(),
+                    keyring: cx.keyring.clone(),
+                };
+                content(source, backup.artifact.clone())
+            }
+            Self::Key(key) => object(cx, key.clone()),
+            Self::File(path) => file(path.clone()),
+            Self::Input => input(),
+        }
+    }
+
+    /// Damage names the newest backup that is known to be good.
+    #[must_use]
+    pub fn explain(&self, error: Error) -> Error {
+        match self {
+            Self::Backup(backup) if error.kind() == ErrorKind::Damaged => {
+                let error = error.context(format!("backup {} is damaged", backup.manifest.id));
+                match backup.newest_good {
+                    Some(good) => error.hint(format!("the newest other backup is {good}: --at {good}")),
+                    None => error.hint("there is no other complete backup of it"),
+                }
+            }
+            _ => error,
+        }
+    }
+}
+
+fn object(cx: &core::Context, key: Key) -> ByteStream {
+    let store = cx.store.clone();
+    let body = async move {
+        let missing = || Error::new(ErrorKind::NotFound, format!("{key} is gone"));
+        let download = store.get(&key, None, None).await?.ok_or_else(missing)?;
+        let length = download.meta.length;
+        Ok::<_, Error>(Source::sized(download.body.map_err(Error::from), length).into_stream())
+    };
+    stream::once(body).try_flatten().boxed()
+}
+
+/// The bytes of a local file.
+#[must_use]
+pub fn file(path: PathBuf) -> ByteStream {
+    let opened = async move { Ok::<_, Error>(Source::file(&path).await?.into_stream()) };
+    stream::once(opened).try_flatten().boxed()
+}
+
+/// The bytes of standard input. Their end proves nothing.
+#[must_use]
+pub fn input() -> ByteStream {
+    let failed = |error| Error::new(ErrorKind::SourceFailed, "read standard input").because(error);
+    ReaderStream::new(tokio::io::stdin()).map_err(failed).boxed()
+}

@@ -19,4 +19,5 @@ pub mod repository;
 pub mod signals;
 pub mod stored;
 pub mod table;
+pub mod vault;
 pub mod verbs;

@@ -3,10 +3,10 @@
 use crate::{
     args::flags::{Everywhere, Flags},
     config::{
-        Config, PostgresConfig, Settings, Sources, resolve,
+        Config, PostgresConfig, Settings, Sources, VaultConfig, resolve,
         setting::Program,
         show,
-        table::{COMPONENTS, POSTGRES},
+        table::{COMPONENTS, POSTGRES, VAULT},
     },
     context::Context,
     output::Report,
@@ -31,6 +31,8 @@ fn checked(program: Program, sources: &Sources) -> Result<Settings> {
     Config::from_settings(&settings)?;
     if program.name == POSTGRES.name {
         PostgresConfig::from_settings(&settings, &sources.environment)?;
+    } else if program.name == VAULT.name {
+        VaultConfig::from_settings(&settings, &sources.environment)?;
     }
     Ok(settings)
 }

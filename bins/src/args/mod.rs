@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod flags;
 pub mod postgres;
+pub mod vault;
 pub mod verbs;
 
 use crate::config::{layers::Layer, setting::Program};

@@ -1,6 +1,6 @@
 //! Configuration in layers, each value with the place it came from: defaults < TOML file < environment < flags.
 //!
-//! [`table`] lists every setting once; [`layers::resolve`] puts the layers together; [`common`] and [`postgres`] give the typed results.
+//! [`table`] lists every setting once; [`layers::resolve`] puts the layers together; [`common`], [`postgres`] and [`vault`] give the typed results.
 
 pub mod common;
 pub mod environment;
@@ -8,12 +8,14 @@ mod file;
 pub mod layers;
 pub mod postgres;
 mod read;
+pub mod refused;
 pub mod secret;
 pub mod setting;
 pub mod settings;
 pub mod show;
 pub mod table;
 pub mod value;
+pub mod vault;
 
 pub use common::Config;
 pub use environment::Environment;
@@ -21,6 +23,7 @@ pub use layers::{Sources, resolve};
 pub use postgres::PostgresConfig;
 pub use secret::Secret;
 pub use settings::Settings;
+pub use vault::VaultConfig;
 
 #[cfg(test)]
 mod tests;

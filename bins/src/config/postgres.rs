@@ -1,6 +1,10 @@
 //! What `backup-postgres` is told beside the settings of all programs.
 
-use super::{Environment, Secret, Settings, common::number, table::REFUSED_LIBPQ};
+use super::{
+    Environment, Secret, Settings,
+    common::number,
+    refused::{REFUSED_LIBPQ, refuse},
+};
 use backup_core::{Error, ErrorKind, Result};
 use std::{path::PathBuf, time::Duration};
 
@@ -51,7 +55,7 @@ impl PostgresConfig {
     /// Fails if nothing is left to back up, if `all` and `databases` are given in one layer, and for variables of libpq that this program does not
     /// honour: `pg_dump` would, and talk to another server than we do.
     pub fn from_settings(settings: &Settings, environment: &Environment) -> Result<Self> {
-        refuse_what_only_libpq_honours(environment)?;
+        refuse(REFUSED_LIBPQ, environment)?;
         Ok(Self {
             host: settings.need("postgres.host")?,
             port: number(settings, "postgres.port")?.unwrap_or(5432),
@@ -73,18 +77,6 @@ impl PostgresConfig {
 fn connect_timeout(settings: &Settings) -> Result<Option<Duration>> {
     let seconds = number(settings, "postgres.connect-timeout")?.filter(|seconds| *seconds > 0);
     Ok(seconds.map(Duration::from_secs))
-}
-
-fn refuse_what_only_libpq_honours(environment: &Environment) -> Result<()> {
-    for refused in REFUSED_LIBPQ {
-        if let Some(value) = environment.get(refused.name)?
-            && !refused.harmless.contains(&value)
-        {
-            let message = format!("variable {} asks for what is not supported", refused.name);
-            return Err(Error::new(ErrorKind::Config, message).hint(refused.instead));
-        }
-    }
-    Ok(())
 }
 
 fn selection(settings: &Settings) -> Result<Selection> {

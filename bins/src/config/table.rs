@@ -16,6 +16,18 @@ pub const POSTGRES: Program = Program {
     defaults: &[("store", "s3://platform-backups/postgres"), ("keep-days", "30")],
 };
 
+/// `backup-vault`. Snapshots are taken every 20 minutes: the last of each of 48 hours stays, then of each day and month.
+pub const VAULT: Program = Program {
+    name: "backup-vault",
+    section: Some("vault"),
+    defaults: &[
+        ("store", "s3://platform-vault-backups/raft"),
+        ("keep-hourly", "48"),
+        ("keep-daily", "30"),
+        ("keep-monthly", "12"),
+    ],
+};
+
 /// `backup-admin`: works across all components and has no section and no store of its own.
 pub const ADMIN: Program = Program {
     name: "backup-admin",
@@ -24,7 +36,7 @@ pub const ADMIN: Program = Program {
 };
 
 /// The programs that have a section.
-pub const COMPONENTS: [Program; 1] = [POSTGRES];
+pub const COMPONENTS: [Program; 2] = [POSTGRES, VAULT];
 
 /// All settings, in the order in which they are shown.
 pub const SETTINGS: &[Setting] = &[
@@ -233,6 +245,76 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new("postgres.exclude", List, "Database to leave out; may be repeated")
         .env(&["BACKUP_EXCLUDE"])
         .flag("exclude"),
+    Setting::new(
+        "vault.addr",
+        Text,
+        "Address of the server, or of the service that leads to the active one",
+    )
+    .env(&["VAULT_ADDR"])
+    .flag("address")
+    .default("https://127.0.0.1:8200"),
+    Setting::new("vault.token", Secret, "Token; what it needs is printed by `policy`")
+        .env(&["VAULT_TOKEN"])
+        .from_file(),
+    Setting::new("vault.cacert", Path, "Certificates that alone vouch for the server")
+        .env(&["VAULT_CACERT"])
+        .flag("ca-cert"),
+    Setting::new("vault.client-cert", Path, "Certificate of this client")
+        .env(&["VAULT_CLIENT_CERT"])
+        .flag("client-cert"),
+    Setting::new("vault.client-key", Path, "Private key of this client")
+        .env(&["VAULT_CLIENT_KEY"])
+        .flag("client-key"),
+    Setting::new(
+        "vault.tls-server-name",
+        Text,
+        "Name to find in the certificate of the server, instead of its host",
+    )
+    .env(&["VAULT_TLS_SERVER_NAME"])
+    .flag("tls-server-name"),
+    Setting::new(
+        "vault.skip-verify",
+        Bool,
+        "Trust any server: whoever sits on the line reads the token",
+    )
+    .env(&["VAULT_SKIP_VERIFY"])
+    .flag("tls-skip-verify")
+    .default("false"),
+    Setting::new(
+        "vault.auth",
+        Choice(&["token", "kubernetes"]),
+        "Work with the token, or log in with the service account of the pod and leave the token alone",
+    )
+    .env(&["BACKUP_VAULT_AUTH"])
+    .flag("auth")
+    .default("token"),
+    Setting::new("vault.role", Text, "Role to log in as, with --auth kubernetes")
+        .env(&["BACKUP_VAULT_ROLE"])
+        .flag("role"),
+    Setting::new(
+        "vault.jwt-file",
+        Path,
+        "Signed claim of the service account, with --auth kubernetes",
+    )
+    .env(&["BACKUP_VAULT_JWT_FILE"])
+    .flag("jwt-file")
+    .default("/var/run/secrets/kubernetes.io/serviceaccount/token"),
+    Setting::new(
+        "vault.auth-mount",
+        Text,
+        "Where the auth method is mounted, with --auth kubernetes",
+    )
+    .env(&["BACKUP_VAULT_AUTH_MOUNT"])
+    .flag("auth-mount")
+    .default("kubernetes"),
+    Setting::new(
+        "vault.spool-dir",
+        Folder,
+        "Where a snapshot that does not fit into memory waits, encrypted and without a name, until it is proven",
+    )
+    .env(&["BACKUP_SPOOL_DIR", "TMPDIR"])
+    .flag("spool-dir")
+    .default("/tmp"),
 ];
 
 /// The setting of this full name.
@@ -240,71 +322,3 @@ pub const SETTINGS: &[Setting] = &[
 pub fn find(name: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.name == name)
 }
-
-/// A variable of libpq that the client programs are not given and that this program does not follow.
-#[derive(Debug, Clone, Copy)]
-pub struct Refused {
-    /// Its name.
-    pub name: &'static str,
-    /// Values that ask for nothing but what is done anyway.
-    pub harmless: &'static [&'static str],
-    /// What to use instead.
-    pub instead: &'static str,
-}
-
-const fn refused(name: &'static str, harmless: &'static [&'static str], instead: &'static str) -> Refused {
-    Refused {
-        name,
-        harmless,
-        instead,
-    }
-}
-
-const GSS: &str = "unset it and use TLS with a password or a client certificate: GSSAPI is not supported";
-const CRL: &str = "use a root certificate that vouches for the server alone";
-const PROTOCOL: &str = "unset it: the versions of the protocol and of TLS are negotiated, TLS 1.2 or newer";
-const SERVER: &str = "give host, port and user themselves";
-
-/// Variables of libpq that would send `pg_dump` elsewhere than this program, or ask for a protection that it does not give. Those that only change how a
-/// session looks (`PGAPPNAME`, `PGTZ`, `PGDATESTYLE`, `PGCLIENTENCODING`, `PGGEQO`, `PGLOCALEDIR`) mean nothing to a backup, nor does
-/// `PGDATABASE`: as in the script, every call names its database.
-pub const REFUSED_LIBPQ: &[Refused] = &[
-    refused("PGSERVICE", &[], SERVER),
-    refused("PGSERVICEFILE", &[], SERVER),
-    refused("PGSYSCONFDIR", &[], SERVER),
-    refused("PGHOSTADDR", &[], "give the address as PGHOST"),
-    refused("PGPASSFILE", &[], "give the password in a file: POSTGRES_PASSWORD_FILE"),
-    refused("PGOPTIONS", &[], "set server parameters with ALTER ROLE … SET"),
-    refused("PGTARGETSESSIONATTRS", &["any"], "name the server to back up as PGHOST"),
-    refused(
-        "PGLOADBALANCEHOSTS",
-        &["disable"],
-        "name the server to back up as PGHOST",
-    ),
-    refused("PGREQUIREPEER", &[], "use PGSSLMODE=verify-full"),
-    refused("PGREQUIREAUTH", &[], "use PGSSLMODE=verify-full"),
-    refused("PGCHANNELBINDING", &["prefer", "disable"], "use PGSSLMODE=verify-full"),
-    refused("PGREQUIRESSL", &["0"], "use PGSSLMODE=require"),
-    refused(
-        "PGSSLNEGOTIATION",
-        &["postgres"],
-        "unset it: TLS is asked for as every server understands it",
-    ),
-    refused("PGSSLCOMPRESSION", &["0"], "unset it: TLS is never compressed"),
-    refused("PGSSLSNI", &["1"], "unset it: the name of the host is always sent"),
-    refused(
-        "PGSSLCERTMODE",
-        &["allow"],
-        "unset it: a certificate is shown if PGSSLCERT names one",
-    ),
-    refused("PGSSLCRL", &[], CRL),
-    refused("PGSSLCRLDIR", &[], CRL),
-    refused("PGSSLMINPROTOCOLVERSION", &["TLSv1", "TLSv1.1", "TLSv1.2"], PROTOCOL),
-    refused("PGSSLMAXPROTOCOLVERSION", &[], PROTOCOL),
-    refused("PGMINPROTOCOLVERSION", &["3.0"], PROTOCOL),
-    refused("PGMAXPROTOCOLVERSION", &[], PROTOCOL),
-    refused("PGGSSENCMODE", &["disable", "prefer"], GSS),
-    refused("PGGSSDELEGATION", &["0"], GSS),
-    refused("PGGSSLIB", &[], GSS),
-    refused("PGKRBSRVNAME", &[], GSS),
-];

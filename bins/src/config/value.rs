@@ -54,6 +54,14 @@ pub(super) fn parse(kind: Kind, given: &[String]) -> Result<Value, String> {
     parsed.ok_or_else(|| format!("expected {}, found '{}'", expected(kind), text.escape_debug()))
 }
 
+/// A time span, for arguments that are no settings.
+///
+/// # Errors
+/// Says what was expected.
+pub fn time_span(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| format!("expected {}", expected(Kind::Duration)))
+}
+
 /// What a value of this kind looks like, for messages.
 pub(super) fn expected(kind: Kind) -> String {
     match kind {

@@ -1,0 +1,45 @@
+//! The verbs of `backup-vault`.
+
+mod inspect;
+mod policy;
+mod restore;
+mod target;
+
+use crate::{
+    args::vault::{Asked, VaultArgs},
+    context::Context,
+    verbs::{backup, check, list, prune, verify},
+};
+use backup_core::{Result, run::BackupReport};
+use target::{stored, target};
+
+/// The name in manifests and headers.
+const PROGRAM: &str = "backup-vault";
+
+/// Does what was asked for.
+///
+/// # Errors
+/// What went wrong; its kind decides the exit code.
+pub async fn run(args: VaultArgs, context: Context) -> Result<()> {
+    let cx = &context;
+    match args.asked() {
+        Asked::Snapshot => Box::pin(backup::backup(cx, PROGRAM, &target(cx)?, last_line)).await,
+        Asked::Restore(what) => Box::pin(restore::restore(cx, what)).await,
+        Asked::Inspect(what) => Box::pin(inspect::inspect(cx, what)).await,
+        Asked::Verify(what) => Box::pin(verify::verify(cx, PROGRAM, &stored(cx)?, what)).await,
+        Asked::List => Box::pin(list::list(cx, PROGRAM)).await,
+        Asked::Prune => Box::pin(prune::prune(cx, PROGRAM, &stored(cx)?)).await,
+        Asked::Check => Box::pin(check::check(cx, PROGRAM, &target(cx)?)).await,
+        Asked::Policy => policy::policy(cx),
+    }
+}
+
+/// As documented: the name in the script's form, and the bytes of the snapshot itself, however it is stored.
+fn last_line(report: &BackupReport, _: &str) -> String {
+    let manifest = &report.manifest;
+    format!(
+        "Vault snapshot saved: {}.snap ({} bytes)",
+        manifest.id,
+        manifest.plain_length()
+    )
+}

@@ -1,0 +1,176 @@
+//! What a restore tells.
+
+use crate::{
+    output::Report,
+    table::{bytes, safe},
+    verbs::origin::{Described, Origin},
+};
+use backup_core::event::Finding;
+use backup_vault::{
+    Preflight, Restored,
+    client::RestoredState,
+    snapshot::{SealFacts, SnapshotFacts},
+};
+use serde::Serialize;
+use std::time::Duration;
+
+/// A restore that was carried out.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    server: String,
+    from: String,
+    replaced: String,
+    state: &'static str,
+    seal: SealFacts,
+    cluster_name: Option<String>,
+    cluster_id: Option<String>,
+    keys: u64,
+    index: u64,
+    length: u64,
+    listed_path: Option<String>,
+    listed: Vec<String>,
+    phases: Vec<Phase>,
+    next_steps: Vec<String>,
+    findings: Vec<Finding>,
+}
+
+#[derive(Serialize)]
+struct Phase {
+    name: &'static str,
+    seconds: f64,
+}
+
+impl Shown {
+    /// `read`: how long the snapshot took to be read and proven.
+    pub(super) fn new(origin: &Origin, facts: &SnapshotFacts, read: Duration, restored: &Restored) -> Self {
+        let phase = |(name, took): (&'static str, Duration)| Phase {
+            name,
+            seconds: took.as_secs_f64(),
+        };
+        let phases = restored.phases.iter().map(|phase| (phase.name, phase.took));
+        let listing = restored.listing.as_ref();
+        Self {
+            server: restored.server.clone(),
+            from: origin.name(),
+            replaced: restored.replaced.clone(),
+            state: match restored.state {
+                RestoredState::InForce => "running",
+                RestoredState::Sealed => "sealed",
+            },
+            seal: restored.seal.clone(),
+            cluster_name: restored.cluster_name.clone(),
+            cluster_id: restored.cluster_id.clone(),
+            keys: facts.keys.total.keys,
+            index: facts.index,
+            length: facts.length,
+            listed_path: listing.map(|listing| listing.path.clone()),
+            listed: listing.map_or_else(Vec::new, |listing| listing.names.clone()),
+            phases: std::iter::once(("read", read)).chain(phases).map(phase).collect(),
+            next_steps: restored.next_steps.clone(),
+            findings: restored.findings.clone(),
+        }
+    }
+
+    fn cluster(&self) -> String {
+        match (&self.cluster_name, &self.cluster_id) {
+            (Some(name), Some(id)) => format!("cluster {name} ({id}) is in force"),
+            _ if self.state == "sealed" => {
+                let SealFacts {
+                    kind,
+                    shares,
+                    threshold,
+                } = &self.seal;
+                format!("SEALED: unseal it with the ORIGINAL keys, {threshold} of {shares} ({kind})")
+            }
+            _ => "the restored state is in force".to_owned(),
+        }
+    }
+}
+
+impl Report for Shown {
+    fn text(&self) -> String {
+        let mut text = format!(
+            "restored {} from {}: {} keys, raft index {}\n{}\n",
+            safe(&self.server),
+            safe(&self.from),
+            self.keys,
+            self.index,
+            safe(&self.cluster())
+        );
+        if let Some(path) = &self.listed_path {
+            text.push_str(&format!("{}: {}\n", safe(path), safe(&self.listed.join(", "))));
+        }
+        let phases = self
+            .phases
+            .iter()
+            .map(|phase| format!("{} {:.1} s", phase.name, phase.seconds));
+        text.push_str(&format!("{}\n", phases.collect::<Vec<_>>().join(", ")));
+        text.push_str("Next steps:\n");
+        for (step, number) in self.next_steps.iter().zip(1..) {
+            text.push_str(&format!("{number}. {}\n", safe(step)));
+        }
+        text
+    }
+}
+
+/// What a dry run would do.
+#[derive(Serialize)]
+pub(super) struct PlannedRestore {
+    #[serde(flatten)]
+    origin: Described,
+    keys: u64,
+    index: u64,
+    length: u64,
+    seal: SealFacts,
+    cluster_name: String,
+    cluster_id: String,
+    version: String,
+    leader: String,
+    peers: Vec<String>,
+    findings: Vec<Finding>,
+}
+
+impl PlannedRestore {
+    pub(super) fn new(origin: Described, facts: &SnapshotFacts, preflight: &Preflight) -> Self {
+        Self {
+            origin,
+            keys: facts.keys.total.keys,
+            index: facts.index,
+            length: facts.length,
+            seal: facts.seal.clone(),
+            cluster_name: preflight.cluster_name.clone(),
+            cluster_id: preflight.cluster_id.clone(),
+            version: preflight.version.clone(),
+            leader: preflight.leader.clone(),
+            peers: preflight.peers.iter().map(|peer| peer.id.clone()).collect(),
+            findings: preflight.findings.clone(),
+        }
+    }
+}
+
+impl Report for PlannedRestore {
+    fn text(&self) -> String {
+        let SealFacts {
+            kind,
+            shares,
+            threshold,
+        } = &self.seal;
+        let lines = [
+            format!(
+                "would replace everything in the cluster {} ({}), Vault {}, at {}",
+                self.cluster_name, self.cluster_id, self.version, self.leader
+            ),
+            format!("its servers: {}", self.peers.join(", ")),
+            format!(
+                "by {}: {}, {} keys, raft index {}, whole",
+                self.origin,
+                bytes(self.length),
+                self.keys,
+                self.index
+            ),
+            format!("it would be unsealed with the keys of the snapshot: {threshold} of {shares} ({kind})"),
+            format!("to do it: --confirm {}", self.cluster_name),
+        ];
+        lines.map(|line| format!("{}\n", safe(&line))).concat()
+    }
+}

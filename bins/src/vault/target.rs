@@ -4,7 +4,7 @@ use crate::{
     config::vault::{Auth, VaultConfig, claim},
     context::Context,
 };
-use backup_core::{Result, event::Event, pipeline::SpoolRoom};
+use backup_core::{Error, ErrorKind, Result, event::Event, pipeline::SpoolRoom};
 use backup_vault::{LoginChoice, Secret, VaultRaft, client::VaultSettings, snapshot::Limits};
 
 /// What may stay in memory of a snapshot that waits for its proof; a longer one goes into a file.
@@ -17,10 +17,10 @@ pub(super) fn target(context: &Context) -> Result<VaultRaft> {
         context.events.emit(Event::Finding(finding.clone()));
     }
     let (token, login) = match &config.auth {
-        Auth::Token(token) => (
-            token.as_ref().map(|token| Secret::new(token.expose())),
-            LoginChoice::Token,
-        ),
+        Auth::Token(token) => {
+            let token = token.as_ref().ok_or_else(no_token)?;
+            (Some(Secret::new(token.expose())), LoginChoice::Token)
+        }
         Auth::Kubernetes { mount, role, jwt_file } => {
             let login = LoginChoice::Kubernetes {
                 mount: mount.clone(),
@@ -34,6 +34,12 @@ pub(super) fn target(context: &Context) -> Result<VaultRaft> {
     target.settings.token = token;
     target.login = login;
     Ok(target)
+}
+
+/// Told before the server is asked: what it answers to nobody depends on its version.
+fn no_token() -> Error {
+    Error::new(ErrorKind::Config, "there is no token for Vault")
+        .hint("set VAULT_TOKEN or VAULT_TOKEN_FILE, or log in with --auth kubernetes; `backup-vault policy` shows how to make one")
 }
 
 /// The target of verbs that work on what is stored: without a token, and nothing is asked of a server.

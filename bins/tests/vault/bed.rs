@@ -1,0 +1,191 @@
+//! One test's place: a store in a folder of its own, a key file of its own, and programs that see nothing of this process's environment.
+
+use crate::fake::{FakeVault, TOKEN};
+use serde_json::Value;
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+use tempfile::TempDir;
+
+/// A whole snapshot, written by Go's encoders as Vault uses them: 1,707 bytes, 202 keys, raft index 205, 3 of 5 shares.
+pub(crate) fn golden() -> Vec<u8> {
+    let file = "../backup-vault/src/snapshot/tests/golden/go-deflated.snap";
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+/// What a program left behind.
+#[derive(Debug)]
+pub(crate) struct Output {
+    code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Output {
+    #[track_caller]
+    pub(crate) fn ends_with(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "\nstdout:\n{}\nstderr:\n{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> Self {
+        self.ends_with(0)
+    }
+
+    /// Demands that stderr holds each of these texts.
+    #[track_caller]
+    pub(crate) fn says(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(
+                self.stderr.contains(text),
+                "'{text}' is not in stderr:\n{}",
+                self.stderr
+            );
+        }
+        self
+    }
+
+    /// Demands that stdout holds each of these texts.
+    #[track_caller]
+    pub(crate) fn shows(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(
+                self.stdout.contains(text),
+                "'{text}' is not in stdout:\n{}",
+                self.stdout
+            );
+        }
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+}
+
+pub(crate) struct Bed {
+    variables: Vec<(String, String)>,
+    folder: TempDir,
+}
+
+impl Bed {
+    /// Without a server.
+    pub(crate) fn new() -> Self {
+        let mut bed = Self {
+            variables: Vec::new(),
+            folder: tempfile::tempdir().unwrap(),
+        };
+        bed.set("BACKUP_STORE", &format!("file://{}", bed.path("store")));
+        bed.set("BACKUP_DEADLINE", "5s");
+        bed.set("TMPDIR", &bed.path(""));
+        let key = bed.path("backup.key");
+        bed.run_program(env!("CARGO_BIN_EXE_backup-admin"), &["keys", "new", "--out", &key], b"")
+            .succeeds();
+        bed.set("BACKUP_KEY_FILE", &key);
+        bed
+    }
+
+    pub(crate) fn on(vault: &FakeVault) -> Self {
+        let mut bed = Self::new();
+        bed.set("VAULT_ADDR", &vault.address());
+        bed.set("VAULT_TOKEN", TOKEN);
+        bed
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.unset(name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.variables.retain(|(other, _)| other != name);
+    }
+
+    /// A path in the test's own folder.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Writes a file and returns its path.
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> String {
+        let path = PathBuf::from(self.path(name));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Every file of the test, with its content.
+    pub(crate) fn files(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let (mut found, mut folders) = (Vec::new(), vec![self.folder.path().to_owned()]);
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    found.push((path.clone(), fs::read(&path).unwrap()));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// Names of the files in the store that are data.
+    pub(crate) fn data(&self) -> Vec<String> {
+        let root = self.path("store");
+        let files = self.files().into_iter().filter_map(|(path, _)| {
+            let key = path.strip_prefix(&root).ok()?.to_str().unwrap().to_owned();
+            (!key.starts_with("_pbe/")).then_some(key)
+        });
+        files.collect()
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.run_with(arguments, b"")
+    }
+
+    /// With `input` on standard input.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Output {
+        self.run_program(env!("CARGO_BIN_EXE_backup-vault"), arguments, input)
+    }
+
+    fn run_program(&self, program: &str, arguments: &[&str], input: &[u8]) -> Output {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .env_clear()
+            .envs(self.variables.iter().cloned())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A program that does not read its input closes it.
+        child.stdin.take().unwrap().write_all(input).unwrap_or_default();
+        let output = child.wait_with_output().unwrap();
+        Output {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Takes a snapshot and returns its id.
+    #[track_caller]
+    pub(crate) fn snapshot(&self) -> String {
+        let json = self.run(&["--json"]).succeeds().json();
+        json["id"].as_str().unwrap().to_owned()
+    }
+}

@@ -1,0 +1,114 @@
+//! Each way to fail has its documented number and says what to do.
+
+use crate::{
+    bed::{Bed, golden},
+    fake::FakeVault,
+};
+
+/// A server and a program that works with it.
+fn healthy() -> (FakeVault, Bed) {
+    let vault = FakeVault::with(golden());
+    let bed = Bed::on(&vault);
+    (vault, bed)
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    Bed::new().run(&["--nonsense"]).ends_with(2);
+    Bed::new().run(&["restore", "--wait-unsealed=soon"]).ends_with(2);
+}
+
+#[test]
+fn wrong_settings_end_with_3_and_nothing_is_asked() {
+    for (name, value, said) in [
+        ("VAULT_AGENT_ADDR", "http://127.0.0.1:8100", "VAULT_AGENT_ADDR"),
+        ("VAULT_CAPATH", "/etc/ssl/certs", "VAULT_CACERT"),
+        ("VAULT_TOKEN_FILE", "/nonexistent", "both set"),
+        ("BACKUP_VAULT_AUTH", "kubernetes", "--role"),
+    ] {
+        let (vault, mut bed) = healthy();
+        bed.set(name, value);
+        bed.run(&[]).ends_with(3).says(&[said, "HINT: "]);
+        assert!(vault.state().requests.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_missing_token_ends_with_3_and_a_token_in_a_file_will_do() {
+    let (vault, mut bed) = healthy();
+    bed.unset("VAULT_TOKEN");
+    bed.run(&[]).ends_with(3).says(&["VAULT_TOKEN_FILE"]);
+    assert!(vault.state().requests.is_empty());
+    let file = bed.write("token", b"hvs.planted-secret\n");
+    bed.set("VAULT_TOKEN_FILE", &file);
+    bed.run(&[]).succeeds();
+}
+
+#[test]
+fn a_server_that_is_gone_ends_with_5() {
+    let mut bed = Bed::new();
+    bed.set("VAULT_ADDR", "http://127.0.0.1:1");
+    bed.set("VAULT_TOKEN", "x");
+    bed.run(&[]).ends_with(5).says(&["check VAULT_ADDR"]);
+}
+
+#[test]
+fn a_server_that_cannot_give_a_snapshot_ends_with_6_and_nothing_is_stored() {
+    let cut = golden()[..1000].to_vec();
+    let (vault, bed) = healthy();
+    vault.change(|state| state.sealed = true);
+    bed.run(&[]).ends_with(6).says(&["sealed", "vault operator unseal"]);
+    vault.change(|state| state.sealed = false);
+    for (refusal, said) in [
+        ("permission denied\n\n* invalid token", "expired or revoked"),
+        ("permission denied", r#"capabilities = ["read"]"#),
+    ] {
+        vault.change(|state| state.refusal = Some(refusal));
+        bed.run(&[]).ends_with(6).says(&[said]);
+    }
+    vault.change(|state| (state.refusal, state.snapshot) = (None, cut));
+    bed.run(&[])
+        .ends_with(6)
+        .says(&["the snapshot that Vault sent is not complete", "nothing was stored"]);
+    assert!(bed.data().is_empty(), "{:?}", bed.data());
+}
+
+#[test]
+fn what_is_not_there_ends_with_9() {
+    let bed = Bed::new();
+    for arguments in [&["inspect"][..], &["inspect", "none.snap"], &["verify"]] {
+        bed.run(arguments).ends_with(9);
+    }
+}
+
+#[test]
+fn a_stored_snapshot_that_was_changed_ends_with_10_in_verify_inspect_and_restore() {
+    let (vault, bed) = healthy();
+    let id = bed.snapshot();
+    let file = format!("store/{id}.snap.pbe");
+    let mut bytes = std::fs::read(bed.path(&file)).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    bed.write(&file, &bytes);
+    bed.run(&["verify"]).ends_with(10).shows(&["DAMAGED"]);
+    bed.run(&["inspect", &id]).ends_with(10);
+    bed.run(&["restore", "--at", &id, "--force", "--confirm", "x"])
+        .ends_with(10);
+    assert!(vault.state().restored.is_none());
+}
+
+#[test]
+fn findings_of_check_end_with_12() {
+    let (_vault, bed) = healthy();
+    bed.run(&["check"])
+        .ends_with(12)
+        .shows(&["no recovery key", "may also restore"]);
+}
+
+#[test]
+fn no_key_and_no_encryption_by_the_store_ends_with_13() {
+    let (_vault, mut bed) = healthy();
+    bed.unset("BACKUP_KEY_FILE");
+    bed.run(&[]).ends_with(13).says(&["--sse aws:kms"]);
+    assert!(bed.data().is_empty());
+}

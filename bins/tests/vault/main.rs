@@ -1,0 +1,10 @@
+//! `backup-vault` as an operator uses it: processes with an environment of their own, against a server that answers as a test says.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod bed;
+mod drop_in;
+mod exit_codes;
+mod fake;
+mod inspect;
+mod restore;

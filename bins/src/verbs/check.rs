@@ -15,6 +15,7 @@ use backup_core::{
     target::BackupTarget,
 };
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// Looks at keys, store and server. Every problem is a line of one table; any that matters ends with exit 12.
 ///
@@ -176,15 +177,16 @@ impl Report for Shown {
             };
             table.row([mark, &finding.subject, &finding.message]);
         }
+        let mut said = HashSet::new();
         let hints: String = self
             .findings
             .iter()
             .filter_map(|finding| {
-                finding
-                    .hint
-                    .as_ref()
-                    .map(|hint| format!("HINT: {}: {}\n", safe(&finding.subject), safe(hint)))
+                let hint = finding.hint.as_ref()?;
+                Some(format!("HINT: {}: {}\n", safe(&finding.subject), safe(hint)))
             })
+            // Two findings may have one remedy.
+            .filter(|hint| said.insert(hint.clone()))
             .collect();
         format!("{table}{hints}")
     }

@@ -7,4 +7,5 @@ mod drop_in;
 mod exit_codes;
 mod fake;
 mod inspect;
+mod real;
 mod restore;

@@ -22,6 +22,7 @@ pub(super) struct Shown {
     replaced: String,
     state: &'static str,
     seal: SealFacts,
+    restart_first: bool,
     cluster_name: Option<String>,
     cluster_id: Option<String>,
     keys: u64,
@@ -58,6 +59,7 @@ impl Shown {
                 RestoredState::Sealed => "sealed",
             },
             seal: restored.seal.clone(),
+            restart_first: restored.restart_first,
             cluster_name: restored.cluster_name.clone(),
             cluster_id: restored.cluster_id.clone(),
             keys: facts.keys.total.keys,
@@ -80,7 +82,8 @@ impl Shown {
                     shares,
                     threshold,
                 } = &self.seal;
-                format!("SEALED: unseal it with the ORIGINAL keys, {threshold} of {shares} ({kind})")
+                let restart = if self.restart_first { "restart it, then " } else { "" };
+                format!("SEALED: {restart}unseal it with the ORIGINAL keys, {threshold} of {shares} ({kind})")
             }
             _ => "the restored state is in force".to_owned(),
         }

@@ -4,13 +4,12 @@ use super::{VaultRaft, plan::cluster, token};
 use crate::client::Vault;
 use backup_core::{
     Error, Result,
-    context::Context,
     event::{Finding, Severity},
 };
 
 /// Looks at the server, its leader, the token and its rights. A server that cannot be reached is a finding too. A login makes a token for the
 /// time of the look; nothing else changes.
-pub(super) async fn check(target: &VaultRaft, cx: &Context) -> Result<Vec<Finding>> {
+pub(super) async fn check(target: &VaultRaft) -> Result<Vec<Finding>> {
     let vault = Vault::new(target.settings.clone())?;
     let server = format!("server {}", vault.address());
     let mut findings = match cluster(&vault).await {
@@ -24,7 +23,6 @@ pub(super) async fn check(target: &VaultRaft, cx: &Context) -> Result<Vec<Findin
         Err(error) => return Ok(vec![failed(&server, error)]),
     };
     findings.push(leader(&vault).await);
-    findings.extend(token::recovery_key(cx));
     let login = match target.login.log_in(&vault).await {
         Ok(login) => login,
         Err(error) => {

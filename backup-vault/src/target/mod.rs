@@ -78,7 +78,7 @@ impl BackupTarget for VaultRaft {
     }
 
     async fn check(&self, cx: &Context) -> Result<Vec<Finding>> {
-        Box::pin(unless_cancelled(&cx.cancel, check::check(self, cx))).await
+        Box::pin(unless_cancelled(&cx.cancel, check::check(self))).await
     }
 
     async fn plan(&self, cx: &Context) -> Result<Plan> {

@@ -91,7 +91,9 @@ const FALSE: &[&str] = &["0", "f", "F", "false", "FALSE", "False"];
 const DIRECT: &str = "name the server itself in VAULT_ADDR: this program talks to no proxy and no agent";
 
 /// Variables of the `vault` command that would lead it elsewhere, or make it trust others, than this program. Those that only change how it looks
-/// (`VAULT_FORMAT`, `VAULT_CLI_NO_COLOR`, `VAULT_DETAILED`, `VAULT_LOG_LEVEL`) mean nothing to a backup; `VAULT_NAMESPACE` is told about.
+/// (`VAULT_FORMAT`, `VAULT_CLI_NO_COLOR`, `VAULT_DETAILED`, `VAULT_LOG_LEVEL`) mean nothing to a backup, nor do those that pace it
+/// (`VAULT_CLIENT_TIMEOUT`, `VAULT_MAX_RETRIES`, `VAULT_RATE_LIMIT`): a run ends by silence, not by time, and sends a dozen requests. A job that has
+/// them for the script must go on working. `VAULT_NAMESPACE` is told about.
 pub const REFUSED_VAULT: &[Refused] = &[
     refused(
         "VAULT_CAPATH",
@@ -115,11 +117,4 @@ pub const REFUSED_VAULT: &[Refused] = &[
         FALSE,
         "name the active server in VAULT_ADDR: a standby's redirect to it is followed once",
     ),
-    refused("VAULT_CLIENT_TIMEOUT", &[], "use --deadline or BACKUP_DEADLINE"),
-    refused(
-        "VAULT_MAX_RETRIES",
-        &[],
-        "use --deadline or BACKUP_DEADLINE: within it a snapshot is tried up to three times",
-    ),
-    refused("VAULT_RATE_LIMIT", &[], "unset it: a run sends a dozen requests"),
 ];

@@ -143,7 +143,10 @@ fn run(folder: &Path, role: &str, arguments: Vec<String>) -> WatchedProcess {
     WatchedProcess::start(Program {
         name: role,
         arguments: command,
-        environment: vec![("HOME", folder.display().to_string())],
+        // It logs into TMPDIR as well.
+        environment: ["HOME", "TMPDIR"]
+            .map(|name| (name, folder.display().to_string()))
+            .into(),
         folder,
         stop_signal: "KILL",
     })
@@ -182,6 +185,7 @@ fn filer_arguments(ports: Ports) -> Vec<String> {
         "-s3".to_owned(),
         s3,
         "-s3.config=identities.json".to_owned(),
+        "-localSocket=filer.sock".to_owned(), // else in /tmp, where it stays
     ]
 }
 

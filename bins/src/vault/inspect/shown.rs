@@ -90,9 +90,9 @@ impl Report for Shown {
             ("COUNT", Align::Right),
             ("SIZE", Align::Right),
         ]);
-        // The largest first: what grows is seen.
+        // As the `vault` command: most keys first, names in order among equals.
         let mut groups: Vec<_> = self.keys.by_prefix.iter().collect();
-        groups.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.bytes));
+        groups.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.keys));
         for (prefix, tally) in groups {
             table.row([prefix.as_str(), &tally.keys.to_string(), &tally.bytes.to_string()]);
         }

@@ -6,7 +6,10 @@ mod target;
 use crate::{
     args::postgres::{Asked, PostgresArgs},
     context::Context,
-    verbs::{backup, check, list, prune, verify},
+    verbs::{
+        backup::{Job, backup},
+        check, list, prune, verify,
+    },
 };
 use backup_core::{Result, run::BackupReport};
 use target::target;
@@ -21,13 +24,23 @@ const PROGRAM: &str = "backup-postgres";
 pub async fn run(args: PostgresArgs, context: Context) -> Result<()> {
     let cx = &context;
     match args.asked() {
-        Asked::Dump => Box::pin(backup::backup(cx, PROGRAM, &target(cx)?, last_line)).await,
+        Asked::Dump => Box::pin(dump(cx)).await,
         Asked::Restore(what) => Box::pin(restore::restore(cx, what)).await,
         Asked::Verify(what) => Box::pin(verify::verify(cx, PROGRAM, &target(cx)?, what)).await,
         Asked::List => Box::pin(list::list(cx, PROGRAM)).await,
         Asked::Prune => Box::pin(prune::prune(cx, PROGRAM, &target(cx)?)).await,
         Asked::Check => Box::pin(check::check(cx, PROGRAM, &target(cx)?)).await,
     }
+}
+
+async fn dump(context: &Context) -> Result<()> {
+    let job = Job {
+        program: PROGRAM,
+        target: &target(context)?,
+        held: 0,
+        last_line,
+    };
+    backup(context, job).await
 }
 
 fn last_line(_: &BackupReport, place: &str) -> String {

@@ -8,7 +8,10 @@ mod target;
 use crate::{
     args::vault::{Asked, VaultArgs},
     context::Context,
-    verbs::{backup, check, list, prune, verify},
+    verbs::{
+        backup::{Job, backup},
+        check, list, prune, verify,
+    },
 };
 use backup_core::{Result, run::BackupReport};
 use target::{stored, target};
@@ -23,7 +26,7 @@ const PROGRAM: &str = "backup-vault";
 pub async fn run(args: VaultArgs, context: Context) -> Result<()> {
     let cx = &context;
     match args.asked() {
-        Asked::Snapshot => Box::pin(backup::backup(cx, PROGRAM, &target(cx)?, last_line)).await,
+        Asked::Snapshot => Box::pin(snapshot(cx)).await,
         Asked::Restore(what) => Box::pin(restore::restore(cx, what)).await,
         Asked::Inspect(what) => Box::pin(inspect::inspect(cx, what)).await,
         Asked::Verify(what) => Box::pin(verify::verify(cx, PROGRAM, &stored(cx)?, what)).await,
@@ -32,6 +35,17 @@ pub async fn run(args: VaultArgs, context: Context) -> Result<()> {
         Asked::Check => Box::pin(check::check(cx, PROGRAM, &target(cx)?)).await,
         Asked::Policy => policy::policy(cx),
     }
+}
+
+async fn snapshot(context: &Context) -> Result<()> {
+    let target = target(context)?;
+    let job = Job {
+        program: PROGRAM,
+        target: &target,
+        held: target.spool.memory,
+        last_line,
+    };
+    backup(context, job).await
 }
 
 /// As documented: the name in the script's form, and the bytes of the snapshot itself, however it is stored.

@@ -14,23 +14,39 @@ use serde::Serialize;
 /// The last line of a backup, by its report and its place in the store: what the scripts printed.
 pub type LastLine = fn(&BackupReport, &str) -> String;
 
+/// What a program backs up.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    /// The name of the program.
+    pub program: &'a str,
+    /// What it backs up.
+    pub target: &'a dyn BackupTarget,
+    /// Bytes of the memory budget that the target holds itself.
+    pub held: usize,
+    /// The line that ends it.
+    pub last_line: LastLine,
+}
+
 /// Backs up, then lets the keep rules take their course. A failed prune is a finding: the backup is good.
 ///
 /// # Errors
 /// What keeps the backup from being complete; [`ErrorKind::Findings`] with `--strict` and a finding that matters.
-pub async fn backup(context: &Context, program: &str, target: &dyn BackupTarget, last_line: LastLine) -> Result<()> {
+pub async fn backup(context: &Context, job: Job<'_>) -> Result<()> {
+    let Job { program, target, .. } = job;
     if context.config.dry_run {
         let cx = repository::for_reading(context, program)?;
         return context.output.report(&Planned::new(&target.plan(&cx).await?));
     }
     let cx = repository::for_backup(context, program)?;
-    let report = run::backup(&cx, target, &repository::backup_request(context)).await?;
+    let mut request = repository::backup_request(context);
+    request.memory = request.memory.saturating_sub(job.held);
+    let report = run::backup(&cx, target, &request).await?;
     let mut findings = report.findings.clone();
     if report.manifest.complete {
         findings.extend(prune::after_backup(context, program, &cx, target).await);
     }
     let place = cx.store.location().of(&Key::from(report.manifest.id.to_string()));
-    finish(context, &report, findings, (&place, last_line))
+    finish(context, &report, findings, (&place, job.last_line))
 }
 
 fn finish(

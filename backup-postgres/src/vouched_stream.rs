@@ -13,8 +13,8 @@ use tokio::{io::AsyncReadExt, process::ChildStdout};
 
 /// Size of a piece: every one but the last has it.
 const PIECE: usize = 256 << 10;
-/// How long a reader that has emptied the pipe lets it fill again. `pg_dump` writes 4 KiB at a time: to be woken for each of them costs more than to
-/// compress it. The pipe holds a megabyte, so that nothing that writes less than 500 MB/s ever waits for us.
+/// How long a reader that has emptied the pipe lets it fill again: `pg_dump` writes 4 KiB at a time, and would wake it for each. The pipe holds a
+/// megabyte, so that nothing that writes less than 500 MB/s ever waits for us.
 const GATHER: Duration = Duration::from_millis(2);
 
 /// The bytes of a program's output. It ends without an error only if the program exited with status 0; any other end yields one `Err` and then

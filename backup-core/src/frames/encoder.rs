@@ -13,7 +13,7 @@ use zstd::{bulk::Compressor, zstd_safe::CParameter};
 pub const DEFAULT_LEVEL: i32 = 3;
 /// How the default level differs from zstd's own. Rows of a database are full of digits that never repeat: matches of five bytes hardly pay, and each
 /// probe of a table that is larger than a core's cache costs more than what it finds. Against zstd's own level 3, in frames of 2 MiB on the tables of the
-/// benchmarks: 1.5 to 3 times as fast, and 1 to 2 % smaller (`docs/PERFORMANCE.md`). Tables of 128 and 64 KiB, where zstd takes 512 and 256.
+/// benchmarks: 1.5 to 3.6 times as fast, and 1 to 2 % smaller (`docs/PERFORMANCE.md`); text that repeats itself far apart comes out 2 % larger. Tables of 128 and 64 KiB, where zstd takes 512 and 256.
 const TUNED: [CParameter; 3] = [
     CParameter::HashLog(15),
     CParameter::ChainLog(14),

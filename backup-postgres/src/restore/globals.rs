@@ -34,6 +34,8 @@ pub struct GlobalsRestored {
     pub created: Vec<String>,
     /// Roles and tablespaces that are there already: left alone or overwritten, as was asked for.
     pub existed: Vec<String>,
+    /// How statements begin of which nobody here knows what they change: left out where nothing that exists may be changed.
+    pub left_out: Vec<String>,
 }
 
 /// A dump of roles and tablespaces, compared with a server. Holds the hashes of passwords.
@@ -155,6 +157,10 @@ fn selected(text: &str, there: &There, existing: Existing) -> (Zeroizing<String>
         }
         let wanted = match about {
             About::Session => true,
+            About::Unknown if existing == Existing::LeaveAlone => {
+                effect.left_out.push(beginning(statement));
+                false
+            }
             _ if creates => is_new,
             _ => is_new || existing == Existing::Overwrite,
         };
@@ -164,6 +170,11 @@ fn selected(text: &str, there: &There, existing: Existing) -> (Zeroizing<String>
         }
     }
     (script, effect)
+}
+
+/// Its first two words: what follows may be the hash of a password.
+fn beginning(statement: &str) -> String {
+    statement.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
 impl There {
@@ -276,6 +287,7 @@ mod tests {
             (effect.existed, effect.created),
             (vec!["kernel".into()], vec!["new one".into(), "fast".into()])
         );
+        assert_eq!(effect.left_out, ["DROP ROLE"], "never without a word");
     }
 
     #[test]
@@ -286,7 +298,7 @@ mod tests {
             .filter(|statement| *statement != "CREATE ROLE kernel;")
             .collect();
         assert_eq!(statements(&script), all);
-        assert_eq!(effect.existed, ["kernel"]);
+        assert_eq!((effect.existed, effect.left_out), (vec!["kernel".into()], vec![]));
     }
 
     #[tokio::test]

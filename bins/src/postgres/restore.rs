@@ -15,7 +15,7 @@ use crate::{
 };
 use backup_core::{
     self as core, Error, ErrorKind, Result,
-    event::{Event, Finding},
+    event::{Event, Finding, Severity},
 };
 use backup_postgres::{
     ClientTools, PgDump, Session,
@@ -125,7 +125,7 @@ async fn globals(
     }
     demand_confirmation(context, args, &target.settings.host)?;
     let origin = Origin::find(cx, &wanted(target, args, from, GLOBALS)).await?;
-    let findings = origin.announce(context, cx, "roles and tablespaces");
+    let mut findings = origin.announce(context, cx, "roles and tablespaces");
     let session = Session::connect(&target.settings, &target.settings.maintenance_database).await?;
     let facts = server_facts(&session).await?;
     let tools = ClientTools::find(&target.tools, facts.version.major()).await?;
@@ -136,6 +136,7 @@ async fn globals(
     };
     let plan = GlobalsPlan::new(&target.settings, origin.open(cx), existing).await;
     let plan = plan.map_err(|error| origin.explain(error))?;
+    findings.extend(left_out(context, &plan));
     let dry_run = context.config.dry_run;
     let effect = if dry_run {
         plan.effect().clone()
@@ -147,4 +148,21 @@ async fn globals(
         .output
         .report(&RestoredGlobals::new(from, effect, existing, dry_run))?;
     strict(context, &findings, "roles and tablespaces are restored")
+}
+
+/// A restore never silently does less than was asked for.
+fn left_out(context: &Context, plan: &GlobalsPlan) -> Option<Finding> {
+    let statements = &plan.effect().left_out;
+    let finding = (!statements.is_empty()).then(|| Finding {
+        severity: Severity::Warning,
+        subject: "roles and tablespaces".to_owned(),
+        message: format!(
+            "{} statements are left out, as they may change what is there: {}",
+            statements.len(),
+            report::listed(statements)
+        ),
+        hint: Some("--globals-overwrite runs them too".to_owned()),
+    })?;
+    context.events.emit(Event::Finding(finding.clone()));
+    Some(finding)
 }

@@ -21,6 +21,7 @@ use backup_vault::{
 use futures::TryStreamExt;
 use shown::Shown;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// Reads the whole snapshot, and shows what was proven. Writes nothing, and needs the store only for what lies there.
 pub(super) async fn inspect(context: &Context, args: &InspectArgs) -> Result<()> {
@@ -66,7 +67,8 @@ pub(super) fn refuse_sealed(file: &str) -> Result<()> {
 async fn in_store(context: &Context, what: &str, proof: Proof) -> Result<(String, SnapshotFacts)> {
     let target = stored(context)?;
     let cx = repository::for_reading(context, PROGRAM)?;
-    let at: Option<At> = what.parse().ok();
+    // What is no id is a key.
+    let at = At::from_str(what).ok();
     let wanted = Wanted {
         program: PROGRAM,
         target: &target,

@@ -137,7 +137,7 @@ impl Report for PlannedRestore {
 }
 
 /// The first of many names.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 20;
     match names.len() {
         0 => "none".to_owned(),

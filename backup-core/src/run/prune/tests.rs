@@ -24,17 +24,17 @@ const LAST_1: Policy = Policy {
     keep_monthly: None,
 };
 
-async fn request(cx: &Context) -> PruneRequest {
-    PruneRequest {
-        repository: Repository::open_or_create(cx, &holder()).await.unwrap(),
+async fn request(cx: &Context) -> Result<PruneRequest> {
+    Ok(PruneRequest {
+        repository: Repository::open_or_create(cx, &holder()).await?,
         policy: LAST_1,
         holder: holder(),
         patience: Duration::from_secs(100),
-    }
+    })
 }
 
 async fn pruned(cx: &Context) -> Result<PruneReport> {
-    prune(cx, &Fake::default(), &request(cx).await).await
+    prune(cx, &Fake::default(), &request(cx).await?).await
 }
 
 /// A run that dies before it commits.
@@ -72,7 +72,7 @@ async fn a_dry_run_writes_nothing_and_says_what_a_real_one_does() {
     let old = backup(&kit.cx).await.unwrap();
     backup(&kit.cx).await.unwrap();
     let before = kit.memory.keys();
-    let request = request(&kit.cx).await;
+    let request = request(&kit.cx).await.unwrap();
     let plan = plan_prune(&kit.cx, &Fake::default(), &request, kit.cx.clock.now(), None)
         .await
         .unwrap();
@@ -113,7 +113,7 @@ async fn a_run_at_work_for_days_is_spared() {
             &Fake::default(),
             &PruneRequest {
                 patience: NO_PATIENCE,
-                ..request(&kit.cx).await
+                ..request(&kit.cx).await.unwrap()
             },
         )
         .await;
@@ -122,7 +122,7 @@ async fn a_run_at_work_for_days_is_spared() {
             name: "postgres.base",
             ..Fake::default()
         };
-        prune(&kit.cx, &other, &request(&kit.cx).await).await.unwrap();
+        prune(&kit.cx, &other, &request(&kit.cx).await.unwrap()).await.unwrap();
         let manifest = manifest(&kit.cx, &run.repository, &run.claim, 1);
         crate::catalog::commit(&kit.cx, &run.repository, &run.lease, &run.claim, &manifest)
             .await
@@ -179,7 +179,7 @@ async fn a_manifest_that_comes_while_its_data_is_deleted_goes_too() {
         run.lease.release().await.unwrap();
         kit.hours(25);
         let store = FaultyStore::new(Arc::new(kit.memory.clone()));
-        let (cx, request) = (kit.on(Arc::new(store.clone())), request(&kit.cx).await);
+        let (cx, request) = (kit.on(Arc::new(store.clone())), request(&kit.cx).await.unwrap());
         let pruning = tokio::spawn(async move { prune(&cx, &Fake::default(), &request).await });
         for _ in 0..turns {
             tokio::task::yield_now().await;
@@ -275,7 +275,7 @@ async fn old_probes_and_evidence_about_nothing_are_swept() {
             ..Fake::default()
         };
         kit.memory.plant(&young, "probe");
-        prune(&kit.cx, &other, &request(&kit.cx).await).await.unwrap();
+        prune(&kit.cx, &other, &request(&kit.cx).await.unwrap()).await.unwrap();
         let left: Vec<_> = kit.memory.keys();
         let gone = [old, judged("20200101_000000".parse().unwrap())];
         assert!(gone.iter().all(|key| !left.contains(key)));
@@ -301,7 +301,9 @@ async fn without_the_right_to_list_uploads_data_is_deleted_all_the_same() {
     let old = backup(&kit.cx).await.unwrap();
     backup(&kit.cx).await.unwrap();
     let cx = kit.on(Arc::new(lenient(&kit, UploadListing::Forbidden)));
-    let report = prune(&cx, &Fake::default(), &request(&kit.cx).await).await.unwrap();
+    let report = prune(&cx, &Fake::default(), &request(&kit.cx).await.unwrap())
+        .await
+        .unwrap();
     assert_eq!((report.expired, report.removed.objects), (vec![old], 2));
     assert!(kit.log.text().contains("unfinished uploads"));
 }
@@ -319,7 +321,9 @@ async fn unfinished_roll_overs_are_found_where_only_whole_keys_are_answered() {
     }
     kit.hours(25);
     let cx = kit.on(Arc::new(lenient(&kit, UploadListing::WholeKeys)));
-    let report = prune(&cx, &Fake::default(), &request(&kit.cx).await).await.unwrap();
+    let report = prune(&cx, &Fake::default(), &request(&kit.cx).await.unwrap())
+        .await
+        .unwrap();
     assert_eq!((report.removed.objects, report.removed.uploads), (4, 2));
     assert_eq!(kit.memory.unfinished(), 0);
 }
@@ -402,7 +406,7 @@ async fn a_target_sweeps_what_its_finished_runs_claimed_and_no_backup_holds_and_
     for kit in Kit::both() {
         let (target, left) = unneeded(&kit).await;
         let before: Vec<Key> = kit.memory.keys();
-        let request = request(&kit.cx).await;
+        let request = request(&kit.cx).await.unwrap();
         let plan = plan_prune(&kit.cx, &target, &request, kit.cx.clock.now(), None)
             .await
             .unwrap();
@@ -438,7 +442,7 @@ async fn what_a_target_sweeps_stays_if_the_author_of_its_marker_is_not_proved() 
     let mut stranger = kit.cx.clone();
     stranger.keyring = Some(ring(9));
     started::write(&stranger, &marker).await.unwrap();
-    prune(&kit.cx, &target, &request(&kit.cx).await).await.unwrap();
+    prune(&kit.cx, &target, &request(&kit.cx).await.unwrap()).await.unwrap();
     assert!(kit.memory.peek(&left).is_some());
 }
 
@@ -464,7 +468,7 @@ async fn a_backup_with_a_damaged_manifest_goes_by_the_same_rules_with_what_its_r
             "its run may be at work"
         );
         kit.hours(25);
-        let request = request(&kit.cx).await;
+        let request = request(&kit.cx).await.unwrap();
         let plan = plan_prune(&kit.cx, &Fake::default(), &request, kit.cx.clock.now(), None).await;
         assert_eq!(plan.unwrap().backups[1].reason, Reason::Spoiled);
         assert_eq!(about(&kit, old), 5);
@@ -512,7 +516,7 @@ async fn a_fast_clock_here_expires_nothing_that_is_young_by_the_stores() {
     };
     let request = PruneRequest {
         policy,
-        ..request(&cx).await
+        ..request(&cx).await.unwrap()
     };
     assert!(prune(&cx, &Fake::default(), &request).await.unwrap().expired.is_empty());
 }
@@ -548,7 +552,7 @@ async fn a_fault_at_any_call_of_a_prune_is_made_good_by_the_next() {
         for fault in crate::catalog::tests::FAULTS {
             for call in 0.. {
                 let (kit, kept) = crowded(which).await;
-                let request = request(&kit.cx).await;
+                let request = request(&kit.cx).await.unwrap();
                 let store = FaultyStore::new(Arc::new(kit.memory.clone())).failing_at(call, fault);
                 let cx = kit.on(Arc::new(store.clone()));
                 // Whether it fails, succeeds or hangs: the next one makes it good.

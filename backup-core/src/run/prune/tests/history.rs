@@ -127,7 +127,7 @@ fn begin_prune(kit: &Kit) -> JoinHandle<Result<()>> {
     tokio::spawn(async move {
         let request = PruneRequest {
             patience: Duration::from_secs(30),
-            ..request(&cx).await
+            ..request(&cx).await?
         };
         prune(&cx, &Fake::default(), &request).await.map(drop)
     })
@@ -201,7 +201,7 @@ async fn ends_clean(kit: &Kit, world: &World) {
             name: target,
             ..Fake::default()
         };
-        prune(&kit.cx, &target, &request(&kit.cx).await).await.unwrap();
+        prune(&kit.cx, &target, &request(&kit.cx).await.unwrap()).await.unwrap();
     }
     world.unharmed(kit);
     let foreign = world.foreign.lock().unwrap().clone();

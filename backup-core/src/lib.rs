@@ -110,6 +110,7 @@ pub mod retention;
 pub mod retry;
 pub mod run;
 pub mod seal;
+mod secret;
 pub mod session;
 pub mod store;
 pub mod target;
@@ -118,3 +119,4 @@ pub mod testing;
 
 pub use context::Context;
 pub use error::{Error, ErrorKind, Result};
+pub use secret::Secret;

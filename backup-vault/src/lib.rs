@@ -31,10 +31,9 @@
 
 pub mod client;
 pub mod restore;
-mod secret;
 pub mod snapshot;
 pub mod target;
 
+pub use backup_core::Secret;
 pub use restore::{Preflight, RestoreRequest, Restored};
-pub use secret::Secret;
 pub use target::{LoginChoice, SnapshotDetails, VaultRaft};

@@ -2,8 +2,8 @@
 
 use crate::config::Config;
 use backup_core::{
-    Error, ErrorKind, Result,
-    keys::{Keyring, MAX_KEY_FILE_LEN, SecretText, secret_mode_ok},
+    Error, ErrorKind, Result, Secret,
+    keys::{Keyring, MAX_KEY_FILE_LEN, secret_mode_ok},
 };
 use rustix::process::geteuid;
 use std::{
@@ -96,7 +96,7 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
 ///
 /// # Errors
 /// [`ErrorKind::Refused`] if there is anything at `path`; [`ErrorKind::Config`] if it cannot be written.
-pub fn write_new(path: &Path, text: &SecretText) -> Result<()> {
+pub fn write_new(path: &Path, text: &Secret) -> Result<()> {
     let failed = |error| Error::new(ErrorKind::Config, format!("write key file {}", path.display())).because(error);
     let mut file = OpenOptions::new()
         .write(true)

@@ -18,21 +18,21 @@ use zeroize::Zeroizing;
 ///
 /// # Errors
 /// [`ErrorKind::Internal`] if there is no randomness.
-pub fn generate(kind: KeyKind, entropy: &dyn Entropy) -> Result<SecretText> {
+pub fn generate(kind: KeyKind, entropy: &dyn Entropy) -> Result<crate::Secret> {
     let secret = fresh(entropy)?;
     let bytes = match kind {
         KeyKind::Kek | KeyKind::Sign | KeyKind::RecoverySecret => secret,
         KeyKind::Verify => Secret::new(Signer::new(&secret)?.verifier().public),
         KeyKind::Recovery => public_half(&secret)?,
     };
-    Ok(SecretText(line(kind, bytes)))
+    Ok(line(kind, bytes).into())
 }
 
 /// The text of a new key file: a `kek`, a `sign` key, and comments that say what to do with them. Write it with mode 0600.
 ///
 /// # Errors
 /// [`ErrorKind::Internal`] if there is no randomness.
-pub fn fresh_key_file(entropy: &dyn Entropy, created: Timestamp) -> Result<SecretText> {
+pub fn fresh_key_file(entropy: &dyn Entropy, created: Timestamp) -> Result<crate::Secret> {
     let signing = fresh(entropy)?;
     let verify = Secret::new(Signer::new(&signing)?.verifier().public);
     let kek = line(KeyKind::Kek, fresh(entropy)?);
@@ -52,7 +52,7 @@ pub fn fresh_key_file(entropy: &dyn Entropy, created: Timestamp) -> Result<Secre
         &verify,
         "\n",
     ]);
-    Ok(SecretText(text))
+    Ok(text.into())
 }
 
 /// Both halves of a new recovery key.
@@ -61,7 +61,7 @@ pub struct RecoveryPair {
     /// The line for `BACKUP_RECOVERY_KEY`. Public.
     pub public: String,
     /// The text of the file that goes into the safe. Write it with mode 0600, best never on a machine of the platform.
-    pub secret_file: SecretText,
+    pub secret_file: crate::Secret,
 }
 
 impl RecoveryPair {
@@ -73,30 +73,13 @@ impl RecoveryPair {
         let lines: Vec<String> = keys.filter_map(|key| key.public).map(|line| line + "\n").collect();
         if !lines.is_empty() {
             let lines = lines.concat();
-            self.secret_file = SecretText(text(&[
+            self.secret_file = crate::Secret::from(text(&[
                 self.secret_file.expose(),
                 "\n# Sign manifests (public).\n",
                 &lines,
             ]));
         }
         self
-    }
-}
-
-/// Text that holds a secret: wiped when dropped, not shown by `Debug`.
-pub struct SecretText(Zeroizing<String>);
-
-impl SecretText {
-    /// The text, to write to a file.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SecretText(…)")
     }
 }
 
@@ -118,7 +101,7 @@ pub fn recovery_pair(entropy: &dyn Entropy, created: Timestamp) -> Result<Recove
         &line(KeyKind::RecoverySecret, secret),
         "\n",
     ]);
-    let (public, secret_file) = (public.as_str().to_owned(), SecretText(secret_file));
+    let (public, secret_file) = (public.as_str().to_owned(), crate::Secret::from(secret_file));
     Ok(RecoveryPair { public, secret_file })
 }
 

@@ -12,7 +12,7 @@ mod secret;
 mod sign;
 mod weak;
 
-pub use generate::{RecoveryPair, SecretText, fresh_key_file, generate, recovery_pair};
+pub use generate::{RecoveryPair, fresh_key_file, generate, recovery_pair};
 pub use id::KeyId;
 pub use keyring::{KeyInfo, Keyring, MAX_KEY_FILE_LEN, MAX_RECOVERY_KEYS};
 pub use line::KeyKind;

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Small, so that the limits are met.
-const LIMITS: Limits = Limits {
+pub(super) const LIMITS: Limits = Limits {
     meta: 1 << 10,
     sealed: 1 << 10,
     pax: 512,

@@ -9,7 +9,6 @@ pub mod layers;
 pub mod postgres;
 mod read;
 pub mod refused;
-pub mod secret;
 pub mod setting;
 pub mod settings;
 pub mod show;
@@ -17,11 +16,11 @@ pub mod table;
 pub mod value;
 pub mod vault;
 
+pub use backup_core::Secret;
 pub use common::Config;
 pub use environment::Environment;
 pub use layers::{Sources, resolve};
 pub use postgres::PostgresConfig;
-pub use secret::Secret;
 pub use settings::Settings;
 pub use vault::VaultConfig;
 

@@ -137,7 +137,7 @@ impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text),
-            Self::Secret(_) => f.write_str(Secret::MASK),
+            Self::Secret(_) => f.write_str("********"),
             Self::Path(path) => write!(f, "{}", path.display()),
             Self::Number(number) => write!(f, "{number}"),
             Self::Duration(span) => write!(f, "{}s", span.as_secs()),

@@ -16,7 +16,7 @@ pub(super) fn target(context: &Context) -> Result<pg::PgDump> {
             host: config.host,
             port: config.port,
             user: config.user,
-            password: config.password.map(|password| pg::Secret::new(password.expose())),
+            password: config.password,
             sslmode: config.sslmode.parse()?,
             sslrootcert: config.sslrootcert,
             sslcert: config.sslcert,

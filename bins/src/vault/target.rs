@@ -5,7 +5,7 @@ use crate::{
     context::Context,
 };
 use backup_core::{Error, ErrorKind, Result, event::Event, pipeline::SpoolRoom};
-use backup_vault::{LoginChoice, Secret, VaultRaft, client::VaultSettings, snapshot::Limits};
+use backup_vault::{LoginChoice, VaultRaft, client::VaultSettings, snapshot::Limits};
 
 /// What may stay in memory of a snapshot that waits for its proof; a longer one goes into a file.
 const IN_MEMORY: usize = 64 << 20;
@@ -19,13 +19,13 @@ pub(super) fn target(context: &Context) -> Result<VaultRaft> {
     let (token, login) = match &config.auth {
         Auth::Token(token) => {
             let token = token.as_ref().ok_or_else(no_token)?;
-            (Some(Secret::new(token.expose())), LoginChoice::Token)
+            (Some(token.clone()), LoginChoice::Token)
         }
         Auth::Kubernetes { mount, role, jwt_file } => {
             let login = LoginChoice::Kubernetes {
                 mount: mount.clone(),
                 role: role.clone(),
-                jwt: Secret::new(claim(jwt_file)?.expose()),
+                jwt: claim(jwt_file)?,
             };
             (None, login)
         }

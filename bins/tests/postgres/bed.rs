@@ -2,7 +2,8 @@
 
 use crate::store::{Look, look};
 use backup_tests::{Minio, Postgres, SeededData, Weed};
-use serde_json::Value;
+
+pub(crate) use backup_tests::ProgramOutput as Output;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -13,83 +14,6 @@ use std::{
     },
 };
 use tempfile::TempDir;
-
-/// What a program left behind.
-#[derive(Debug)]
-pub(crate) struct Output {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Output {
-    pub(crate) fn of(output: std::process::Output) -> Self {
-        Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    /// Demands this exit code.
-    #[track_caller]
-    pub(crate) fn ends_with(self, code: i32) -> Self {
-        assert_eq!(
-            self.code,
-            Some(code),
-            "\nstdout:\n{}\nstderr:\n{}",
-            self.stdout,
-            self.stderr
-        );
-        self
-    }
-
-    /// Demands exit code 0.
-    #[track_caller]
-    pub(crate) fn succeeds(self) -> Self {
-        self.ends_with(0)
-    }
-
-    /// Demands that stderr holds each of these texts.
-    #[track_caller]
-    pub(crate) fn says(self, texts: &[&str]) -> Self {
-        for text in texts {
-            assert!(
-                self.stderr.contains(text),
-                "'{text}' is not in stderr:\n{}\nstdout:\n{}",
-                self.stderr,
-                self.stdout
-            );
-        }
-        self
-    }
-
-    /// Demands that stdout holds each of these texts.
-    #[track_caller]
-    pub(crate) fn shows(self, texts: &[&str]) -> Self {
-        for text in texts {
-            assert!(
-                self.stdout.contains(text),
-                "'{text}' is not in stdout:\n{}\nstderr:\n{}",
-                self.stdout,
-                self.stderr
-            );
-        }
-        self
-    }
-
-    /// The one JSON document on stdout.
-    #[track_caller]
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
-    }
-
-    /// The id of the backup that a dump with `--json` made.
-    #[track_caller]
-    pub(crate) fn id(&self) -> String {
-        self.json()["id"].as_str().unwrap().to_owned()
-    }
-}
 
 /// A server with the eight databases of the platform, which no test changes.
 pub(crate) fn platform() -> &'static Postgres {

@@ -1,7 +1,7 @@
 //! One test's place: a store in a folder of its own, a key file of its own, and programs that see nothing of this process's environment.
 
 use crate::fake::{FakeVault, TOKEN};
-use serde_json::Value;
+pub(crate) use backup_tests::ProgramOutput as Output;
 use std::{
     fs,
     io::Write,
@@ -14,64 +14,6 @@ use tempfile::TempDir;
 pub(crate) fn golden() -> Vec<u8> {
     let file = "../backup-vault/src/snapshot/tests/golden/go-deflated.snap";
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
-}
-
-/// What a program left behind.
-#[derive(Debug)]
-pub(crate) struct Output {
-    code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Output {
-    #[track_caller]
-    pub(crate) fn ends_with(self, code: i32) -> Self {
-        assert_eq!(
-            self.code,
-            Some(code),
-            "\nstdout:\n{}\nstderr:\n{}",
-            self.stdout,
-            self.stderr
-        );
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn succeeds(self) -> Self {
-        self.ends_with(0)
-    }
-
-    /// Demands that stderr holds each of these texts.
-    #[track_caller]
-    pub(crate) fn says(self, texts: &[&str]) -> Self {
-        for text in texts {
-            assert!(
-                self.stderr.contains(text),
-                "'{text}' is not in stderr:\n{}",
-                self.stderr
-            );
-        }
-        self
-    }
-
-    /// Demands that stdout holds each of these texts.
-    #[track_caller]
-    pub(crate) fn shows(self, texts: &[&str]) -> Self {
-        for text in texts {
-            assert!(
-                self.stdout.contains(text),
-                "'{text}' is not in stdout:\n{}",
-                self.stdout
-            );
-        }
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
-    }
 }
 
 pub(crate) struct Bed {
@@ -174,12 +116,7 @@ impl Bed {
             .unwrap();
         // A program that does not read its input closes it.
         child.stdin.take().unwrap().write_all(input).unwrap_or_default();
-        let output = child.wait_with_output().unwrap();
-        Output {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        Output::of(child.wait_with_output().unwrap())
     }
 
     /// Takes a snapshot and returns its id.

@@ -1,19 +1,12 @@
 //! Whatever the bytes and whatever the pieces.
 
 use super::writer::{Packed, Snapshot, archive, gzip};
-use crate::snapshot::{Limits, Proof, SnapshotError, SnapshotFacts, fuzz, prove};
-use proptest::{collection::vec, prelude::*};
-
-const LIMITS: Limits = Limits {
-    meta: 1 << 10,
-    sealed: 1 << 10,
-    pax: 512,
-    key: 100,
-    record: 1 << 20,
-    value: 200,
-    prefixes: 5,
-    prefix: 20,
+use crate::snapshot::{
+    Proof, SnapshotError, SnapshotFacts,
+    fuzz::{self, LIMITS},
+    prove,
 };
+use proptest::{collection::vec, prelude::*};
 
 /// Feeds pieces of the given sizes, in turn; checks the memory after each.
 fn feed(file: &[u8], sizes: &[usize]) -> Result<SnapshotFacts, SnapshotError> {

@@ -1,20 +1,20 @@
-//! A text that is never shown.
+//! Text that is never shown.
 
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// A token or a signed claim. `Debug` shows that there is one; it leaves memory when dropped.
+/// A password, a token, a key as text: without `Display`, hidden in `Debug`, wiped when dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes it.
+    /// Takes `text` into care.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text itself, for the one who needs it.
+    /// The secret itself; for the one who needs it, never for a message.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -27,9 +27,9 @@ impl Secret {
     }
 }
 
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self::new(text)
+impl From<Zeroizing<String>> for Secret {
+    fn from(text: Zeroizing<String>) -> Self {
+        Self(text)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     catalog::Artifact,
     event::{Event, EventSink},
     id::BackupId,
-    pipeline::{ObjectName, Packing, Recorder, Source},
+    pipeline::{ContentSource, ObjectName, Packing, ReadBack, Recorder, Source, Witness},
     store::Key,
     target::PlannedArtifact,
 };
@@ -16,12 +16,19 @@ use std::sync::Arc;
 pub struct Session {
     id: BackupId,
     recorder: Recorder,
+    reading: ContentSource,
     events: Arc<dyn EventSink>,
 }
 
 impl Session {
-    pub(crate) fn new(id: BackupId, recorder: Recorder, events: Arc<dyn EventSink>) -> Self {
-        Self { id, recorder, events }
+    /// `reading` must give what `recorder` writes.
+    pub(crate) fn new(id: BackupId, recorder: Recorder, reading: ContentSource, events: Arc<dyn EventSink>) -> Self {
+        Self {
+            id,
+            recorder,
+            reading,
+            events,
+        }
     }
 
     /// The id of the backup being written.
@@ -36,11 +43,39 @@ impl Session {
         matches!(self.recorder.packing, Packing::Sealed(_))
     }
 
+    /// Whether what is stored can be read here again: it is not sealed, or there is a key that opens.
+    #[must_use]
+    pub fn can_read(&self) -> bool {
+        !self.sealed() || self.reading.keyring.as_ref().is_some_and(|keyring| keyring.can_open())
+    }
+
     /// Stores one artifact, reads it back and compares. It is part of the backup once the target returns it in its outcome.
     ///
     /// # Errors
     /// See [`Recorder::record`]: nothing of a failed artifact stays visible.
     pub async fn stream(&self, planned: &PlannedArtifact, source: Source) -> Result<Artifact> {
+        self.record(planned, source, ReadBack::Bytes).await
+    }
+
+    /// As [`Session::stream`]; while it is read back, it is opened as a restore would open it, and its content shown to `witness`: it is stored only
+    /// if that agrees. Where nothing can be opened ([`Session::can_read`]) the witness is not asked, and the bytes are compared.
+    ///
+    /// # Errors
+    /// See [`Recorder::record_and`]: nothing of a failed artifact stays visible.
+    pub async fn stream_seen(
+        &self,
+        planned: &PlannedArtifact,
+        source: Source,
+        witness: &dyn Witness,
+    ) -> Result<Artifact> {
+        let read_back = match self.can_read() {
+            true => ReadBack::Content(&self.reading, witness),
+            false => ReadBack::Bytes,
+        };
+        self.record(planned, source, read_back).await
+    }
+
+    async fn record(&self, planned: &PlannedArtifact, source: Source, read_back: ReadBack<'_>) -> Result<Artifact> {
         let name = ObjectName {
             key: Key::from(planned.key(self.id, self.sealed())),
             logical_path: planned.logical_path(self.id),
@@ -54,7 +89,7 @@ impl Session {
                 written,
             });
         };
-        let recorded = self.recorder.record(&name, source, &progress).await?;
+        let recorded = self.recorder.record_and(read_back, &name, source, &progress).await?;
         let written = recorded.objects.iter().map(|object| object.length).sum();
         self.events.emit(Event::ArtifactFinished {
             name: planned.name.clone(),

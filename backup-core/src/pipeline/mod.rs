@@ -17,6 +17,7 @@ mod record;
 mod shape;
 mod source;
 mod spool;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -27,3 +28,4 @@ pub use record::{ObjectName, Packing, Progress, Recorded, Recorder, Sealing};
 pub use shape::Shape;
 pub use source::{ByteStream, Source};
 pub use spool::{Spool, SpoolRoom};
+pub use witness::{ReadBack, Witness};

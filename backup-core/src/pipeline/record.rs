@@ -5,11 +5,11 @@ use super::{
     frame::Frames,
     object::{ObjectWriter, PackedFrame},
     parts::PartSender,
-    read_back,
+    witness::ReadBack,
 };
 use crate::{
     Error, ErrorKind, Result,
-    catalog::StoredObject,
+    catalog::{Artifact, StoredObject},
     clock::{Clock, Entropy},
     frames::FrameEncoder,
     id::RepositoryId,
@@ -140,22 +140,54 @@ struct Progressed {
     written: u64,
 }
 
+impl Progressed {
+    /// What is stored, as a reader takes it.
+    fn artifact(&self, name: &ObjectName) -> Artifact {
+        Artifact {
+            name: name.key.to_string(),
+            content_type: name.content_type.clone(),
+            plain_length: self.read,
+            weight: None,
+            objects: self.done.clone(),
+            details: serde_json::Map::new(),
+        }
+    }
+}
+
 impl Recorder {
-    /// Stores all of `source`, reads it back, and compares. Memory: [`Shape::bound`].
+    /// As [`Recorder::record_and`], with the bytes compared.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn record(&self, name: &ObjectName, source: Source, progress: Progress<'_>) -> Result<Recorded> {
+        self.record_and(ReadBack::Bytes, name, source, progress).await
+    }
+
+    /// Stores all of `source`, and reads it back. Memory: [`Shape::bound`], and after that what a witness takes.
     ///
     /// Nothing of a failed or cancelled artifact stays visible: uploads are aborted, finished objects deleted. If the process dies, or the future
     /// is dropped, leftovers under `name` are for `prune`.
     ///
     /// # Errors
-    /// Fails if the source fails or does not vouch for its end, if the store fails, or if what is read back differs ([`ErrorKind::Damaged`]).
-    pub async fn record(&self, name: &ObjectName, source: Source, progress: Progress<'_>) -> Result<Recorded> {
+    /// Fails if the source fails or does not vouch for its end, if the store fails, if what is read back differs ([`ErrorKind::Damaged`]), or if the
+    /// witness says so.
+    pub async fn record_and(
+        &self,
+        read_back: ReadBack<'_>,
+        name: &ObjectName,
+        source: Source,
+        progress: Progress<'_>,
+    ) -> Result<Recorded> {
         let mut state = Progressed::default();
         let stored = tokio::select! {
             stored = self.store_all(name, source, &mut state, progress) => stored,
             () = self.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, format!("store {}", name.key))),
         };
         let checked = match stored {
-            Ok(()) => self.check(&state).await,
+            Ok(()) => tokio::select! {
+                checked = read_back.check(self.store.as_ref(), state.artifact(name), &state.headers) => checked,
+                () = self.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, format!("read back {}", name.key))),
+            },
             Err(error) => Err(error),
         };
         match checked {
@@ -277,23 +309,6 @@ impl Recorder {
         state.done.push(record_of(&name, facts, receipt));
         // Only now, so that an object that the store did not encrypt is taken back with the others.
         confirmed
-    }
-
-    /// Reads every object back: what the store gives must be what was sent.
-    async fn check(&self, state: &Progressed) -> Result<()> {
-        for (object, header) in state.done.iter().zip(&state.headers) {
-            let stored = tokio::select! {
-                stored = read_back(self.store.as_ref(), object) => stored?,
-                () = self.cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, format!("read back {}", object.key))),
-            };
-            if stored != *header {
-                return Err(Error::new(
-                    ErrorKind::Damaged,
-                    format!("{} came back with another header", object.key),
-                ));
-            }
-        }
-        Ok(())
     }
 
     async fn take_back(&self, state: Progressed) {

@@ -1,5 +1,7 @@
 //! What goes through the pipeline comes back, and nothing else does.
 
+mod witness;
+
 use super::*;
 use crate::{
     Error, ErrorKind, Result,

@@ -7,7 +7,7 @@ use crate::{
     event::{Event, Finding},
     frames::FrameEncoder,
     id::BackupId,
-    pipeline::{Packing, Recorder, Sealing, Shape},
+    pipeline::{ContentSource, Packing, Recorder, Sealing, Shape},
     session::Session,
     store::{Key, ServerEncryption},
     target::{BackupTarget, FailedArtifact, Outcome, Plan},
@@ -140,7 +140,7 @@ impl Run<'_> {
 
     async fn write(&self, claim: &Claim) -> Result<(Timestamp, Outcome)> {
         let started = self.cx.clock.now();
-        let session = Session::new(claim.id, self.recorder()?, self.cx.events.clone());
+        let session = Session::new(claim.id, self.recorder()?, self.reading(), self.cx.events.clone());
         let outcome = self.target.backup(self.cx, self.plan, &session).await?;
         if self.cx.cancel.is_cancelled() {
             // Artifacts that were stopped are no failures of the source: a stopped run is no partial backup.
@@ -170,6 +170,15 @@ impl Run<'_> {
             tracing::warn!(error = %left.chain(), "the failed run could not be cleaned up; prune will");
         }
         error
+    }
+
+    fn reading(&self) -> ContentSource {
+        ContentSource {
+            store: self.cx.store.clone(),
+            repository: self.repository.id,
+            component: self.target.component().to_owned(),
+            keyring: self.cx.keyring.clone(),
+        }
     }
 
     fn recorder(&self) -> Result<Recorder> {

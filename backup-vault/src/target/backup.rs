@@ -10,13 +10,17 @@ use super::{
     token, unless_cancelled,
     verify::prove_stored,
 };
-use crate::{client::Vault, snapshot::SnapshotFacts};
+use crate::{
+    client::Vault,
+    snapshot::{Limits, SnapshotFacts},
+};
+use async_trait::async_trait;
 use backup_core::{
     Error, ErrorKind, Result,
-    catalog::{Artifact, Repository},
+    catalog::Repository,
     context::Context,
     event::{Event, Finding, Severity},
-    pipeline::{ContentSource, content},
+    pipeline::{ByteStream, Witness},
     session::Session,
     target::{Outcome, Plan},
 };
@@ -75,9 +79,13 @@ impl Run<'_> {
             .first()
             .ok_or_else(|| Error::new(ErrorKind::Internal, "no snapshot was planned"))?;
         // Not ended from here: it takes back what it has stored when it is cancelled.
-        let mut artifact = session.stream(planned, spool.into_source()).await?;
+        let sent = SameSnapshot {
+            limits: self.target.limits,
+            sent: &facts,
+        };
+        let mut artifact = session.stream_seen(planned, spool.into_source(), &sent).await?;
+        findings.extend((!session.can_read()).then(unopened));
         let repository = unless_cancelled(cancel, self.repository()).await?;
-        findings.extend(unless_cancelled(cancel, self.proven_again(&repository, &artifact, &facts)).await?);
         findings.extend(previous::compare(cx, &repository, &plan.lineage, &facts).await);
         findings.extend(session.sealed().then(|| token::recovery_key(cx)).flatten());
         let details = SnapshotDetails::new(
@@ -132,31 +140,22 @@ impl Run<'_> {
         let gone = || Error::new(ErrorKind::StoreFailed, "the repository is gone");
         Repository::open(self.cx).await?.ok_or_else(gone)
     }
+}
 
-    /// Reads the stored snapshot as a restore would: it must be the same.
-    async fn proven_again(
-        &self,
-        repository: &Repository,
-        artifact: &Artifact,
-        facts: &SnapshotFacts,
-    ) -> Result<Option<Finding>> {
-        if self.session.sealed() && !self.cx.keyring.as_ref().is_some_and(|keyring| keyring.can_open()) {
-            return Ok(Some(unopened()));
+/// The stored snapshot, read as a restore would, must be the one that Vault sent.
+pub(super) struct SameSnapshot<'a> {
+    pub(super) limits: Limits,
+    pub(super) sent: &'a SnapshotFacts,
+}
+
+#[async_trait]
+impl Witness for SameSnapshot<'_> {
+    async fn look(&self, content: ByteStream) -> Result<()> {
+        if prove_stored(self.limits, content).await? == *self.sent {
+            return Ok(());
         }
-        let source = ContentSource {
-            store: self.cx.store.clone(),
-            repository: repository.id,
-            component: VaultRaft::COMPONENT.to_owned(),
-            keyring: self.cx.keyring.clone(),
-        };
-        let stored = prove_stored(self.target.limits, content(source, artifact.clone())).await?;
-        if stored == *facts {
-            return Ok(None);
-        }
-        Err(Error::new(
-            ErrorKind::Damaged,
-            "what is stored is a whole snapshot, and not the one that Vault sent",
-        ))
+        let what = "what is stored is a whole snapshot, and not the one that Vault sent";
+        Err(Error::new(ErrorKind::Damaged, what))
     }
 }
 

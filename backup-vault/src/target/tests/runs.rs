@@ -4,9 +4,23 @@ use super::kit::{CLUSTER, Kit, healthy, ring, subjects};
 use crate::{
     LoginChoice, Secret, SnapshotDetails, VaultRaft,
     client::tests::fake::{SNAPSHOT, TOKEN, chunked, error, json},
-    snapshot::tests::writer::{Packed, Snapshot, archive, gzip},
+    snapshot::{
+        Limits, prove,
+        tests::writer::{Packed, Snapshot, archive, gzip},
+    },
+    target::backup::SameSnapshot,
 };
-use backup_core::{ErrorKind, catalog::Depth, hex, run::verify, store::Key};
+use backup_core::{
+    ErrorKind,
+    catalog::Depth,
+    hex,
+    keys::{KeyKind, Keyring, generate},
+    pipeline::Witness,
+    run::verify,
+    store::Key,
+    testing::{FaultyStore, SeededEntropy},
+};
+use futures::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -105,6 +119,38 @@ async fn an_index_that_went_back_and_keys_that_vanished_are_stored_and_said() {
         "{:?}",
         report.findings
     );
+}
+
+#[tokio::test]
+async fn what_was_stored_is_read_once_and_must_be_what_was_sent() {
+    let mut kit = Kit::new(|_| chunked(&snapshot(4711, 3))).await;
+    let counted = FaultyStore::new(Arc::new(kit.store.clone()));
+    kit.cx.store = Arc::new(counted.clone());
+    kit.backup().await.unwrap();
+    let read = |call: &&String| call.starts_with("get ") && call.ends_with(".snap.pbe");
+    assert_eq!(counted.log().iter().filter(read).count(), 1);
+
+    let sent = prove(&snapshot(4711, 3), 1 << 10, Limits::default()).unwrap();
+    let witness = SameSnapshot {
+        limits: Limits::default(),
+        sent: &sent,
+    };
+    let stored = |bytes: Vec<u8>| stream::once(async { Ok(bytes.into()) }).boxed();
+    witness.look(stored(snapshot(4711, 3))).await.unwrap();
+    let error = witness.look(stored(snapshot(4712, 3))).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Damaged && error.to_string().contains("not the one that Vault sent"));
+}
+
+#[tokio::test]
+async fn without_a_key_that_opens_the_stored_bytes_are_compared_and_that_is_said() {
+    let mut kit = Kit::new(|_| chunked(&snapshot(4711, 3))).await;
+    let line = generate(KeyKind::Recovery, &SeededEntropy::new(1)).unwrap();
+    let mut ring = Keyring::default();
+    ring.add_public(line.expose(), "test").unwrap();
+    kit.cx.keyring = Some(Arc::new(ring));
+    let report = kit.backup().await.unwrap();
+    assert_eq!(subjects(&report.findings), ["read back"]);
+    assert!(report.manifest.complete && kit.stored_something());
 }
 
 #[tokio::test]

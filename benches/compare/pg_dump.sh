@@ -6,29 +6,10 @@ set -euo pipefail
 bytes=${1:-600000000}
 runs=${RUNS:-5}
 PATH=/usr/lib/postgresql/15/bin:$PATH
-work=$(mktemp -d)
-here=$(dirname "$(realpath "$0")")
-
-mkfifo "$work/stdin"
-test-servers postgres "events=$bytes" minio <"$work/stdin" >"$work/env" &
-servers=$!
-exec 8>"$work/stdin"
-trap 'exec 8>&-; wait $servers 2>/dev/null || true; rm -rf "$work"' EXIT
-until grep -qx ready "$work/env"; do
-    kill -0 $servers || { echo 'error: the test servers did not start' >&2; exit 1; }
-    sleep 0.2
-done
-sed -i '/^ready$/d' "$work/env"
-. "$work/env"
-export AWS_ENDPOINT_URL=$MINIO_ENDPOINT AWS_ACCESS_KEY_ID=$MINIO_ACCESS_KEY AWS_SECRET_ACCESS_KEY=$MINIO_SECRET_KEY AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
-backup-admin keys new --out "$work/key" >/dev/null
-export BACKUP_KEY_FILE=$work/key
-
+. "$(dirname "$0")/servers.sh"
+start_servers postgres "events=$bytes" minio
 export SERVER_PIDS="$MINIO_PID $POSTGRES_PID"
-# Peak is that of aws, or of backup-postgres (beside it pg_dump takes 12 MiB, zstd -T2 57).
-measure() { /usr/bin/python3 "$here/measure.py" "$work" "$@"; }
 stored() { aws s3 ls --recursive "s3://platform-backups/$1" | awk '{sum += $3} END {print sum + 0}'; }
-ratio() { awk "BEGIN {printf \"%.3f\", $1 / $2}"; }
 
 # Rows as every later reader finds them, and in memory: nobody pays for a cold cache or for hint bits.
 psql -XqAtc 'vacuum (freeze, analyze) events' -c checkpoint events
@@ -38,6 +19,7 @@ echo "table: $table, $(cat "$work/plain") bytes as COPY writes them"
 
 declare -A best cpu size
 names=(copy script pipe ours)
+# Peak is that of aws, or of backup-postgres (beside it pg_dump takes 12 MiB, zstd -T2 57).
 declare -A title=([copy]='COPY to /dev/null: the limit' [script]='pg_dump -Z9; aws s3 cp --sse' [pipe]='pg_dump -Z0 | zstd -3 -T2 | aws' [ours]='backup-postgres')
 for ((run = 1; run <= runs; run++)); do
     for name in "${names[@]}"; do

@@ -3,28 +3,14 @@
 # usage: vault.sh [BYTES]      bytes of secrets, default 200 MB. RUNS=5: interleaved runs, the best of each counts.
 # Needs test-servers and backup-vault, backup-admin (release builds), aws and curl in PATH: `make bench` sees to it.
 set -euo pipefail
-here=$(dirname "$(realpath "$0")")
-. "$here/../../scripts/paths.sh"
+. "$(dirname "$0")/../../scripts/paths.sh"
+. "$(dirname "$0")/servers.sh"
 bytes=${1:-200000000}
 runs=${RUNS:-5}
-work=$(mktemp -d)
 ln -s "$(server_binary vault)" "$work/vault"
 PATH=$work:$PATH
-
-mkfifo "$work/stdin"
-test-servers vault minio <"$work/stdin" >"$work/env" &
-servers=$!
-exec 8>"$work/stdin"
-trap 'exec 8>&-; wait $servers 2>/dev/null || true; rm -rf "$work"' EXIT
-until grep -qx ready "$work/env"; do
-    kill -0 $servers || { echo 'error: the test servers did not start' >&2; exit 1; }
-    sleep 0.2
-done
-sed -i '/^ready$/d' "$work/env"
-. "$work/env"
-export AWS_ENDPOINT_URL=$MINIO_ENDPOINT AWS_ACCESS_KEY_ID=$MINIO_ACCESS_KEY AWS_SECRET_ACCESS_KEY=$MINIO_SECRET_KEY AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
-backup-admin keys new --out "$work/key" >/dev/null
-export BACKUP_KEY_FILE=$work/key SERVER_PIDS="$MINIO_PID $VAULT_PID"
+start_servers vault minio
+export SERVER_PIDS="$MINIO_PID $VAULT_PID"
 bucket=s3://platform-backups
 
 /usr/bin/python3 - "$bytes" <<'PY'
@@ -41,10 +27,6 @@ post("sys/mounts/bench", {"type": "kv"})
 for number in range(int(sys.argv[1]) // 100_000):
     post(f"bench/{number:06}", {"value": "x" * 100_000})
 PY
-
-measure() { /usr/bin/python3 "$here/measure.py" "$work" "$@"; }
-ratio() { awk "BEGIN {printf \"%.3f\", $1 / $2}"; }
-smaller() { awk "BEGIN {print ($1 < $2) ? $1 : $2}"; }
 
 declare -A best
 names=(curl script ours)

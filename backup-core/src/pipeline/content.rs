@@ -1,6 +1,6 @@
 //! From the objects of an artifact back to its content.
 
-use super::{object_reader::ObjectReader, source::ByteStream};
+use super::{object_reader::ObjectReader, read_ahead::read_ahead, source::ByteStream};
 use crate::{
     Error, ErrorKind, Result,
     catalog::{Artifact, StoredObject},
@@ -29,7 +29,8 @@ pub struct ContentSource {
 ///
 /// Every byte that comes out has been authenticated (sealed objects), and the stream ends without an error only if every object was there, whole, had
 /// the recorded length and digest, and was the one that the manifest means, and if they hold as much as was backed up. Objects that the store encrypts carry no seal: of those, only the end of
-/// the stream proves the bytes that came before. Memory: what the store gives at once, and one zstd frame.
+/// the stream proves the bytes that came before. It is read by a task of its own, so that whoever looks at it works at the same time. Memory: what the
+/// store gives at once, and a few zstd frames.
 #[must_use]
 pub fn content(source: ContentSource, artifact: Artifact) -> ByteStream {
     let state = Reading {
@@ -39,10 +40,10 @@ pub fn content(source: ContentSource, artifact: Artifact) -> ByteStream {
         waiting: artifact.objects.into(),
         current: None,
     };
-    futures::stream::try_unfold(state, |mut state| async move {
+    let bytes = futures::stream::try_unfold(state, |mut state| async move {
         Ok(state.next().await?.map(|bytes| (bytes, state)))
-    })
-    .boxed()
+    });
+    read_ahead(bytes.boxed())
 }
 
 struct Reading {

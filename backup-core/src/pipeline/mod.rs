@@ -12,6 +12,7 @@ mod frame;
 mod object;
 mod object_reader;
 mod parts;
+mod read_ahead;
 mod read_back;
 mod record;
 mod shape;

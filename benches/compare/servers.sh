@@ -26,4 +26,6 @@ start_servers() {
 # measure NAME COMMAND: see measure.py
 measure() { /usr/bin/python3 "$compare/measure.py" "$work" "$@"; }
 ratio() { awk "BEGIN {printf \"%.3f\", $1 / $2}"; }
+# The middle of some numbers: median N...
+median() { printf '%s\n' "$@" | sort -n | awk '{n[NR] = $1} END {print n[int((NR + 1) / 2)]}'; }
 smaller() { awk "BEGIN {print ($1 < $2) ? $1 : $2}"; }

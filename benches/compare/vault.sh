@@ -28,7 +28,9 @@ for number in range(int(sys.argv[1]) // 100_000):
     post(f"bench/{number:06}", {"value": "x" * 100_000})
 PY
 
-declare -A best
+declare -A best wall_of
+# Of each run by itself: its three commands found the machine equally fast or slow.
+of_script=()
 names=(curl script ours)
 declare -A title=([curl]='curl to /dev/null: the limit' [script]='vault snapshot save; aws s3 cp --sse' [ours]='backup-vault')
 curl_ms=999999999 ours_ms=999999999
@@ -50,8 +52,10 @@ for ((run = 1; run <= runs; run++)); do
                 ;;
         esac
         printf 'run %d  %-38s wall %6.2f s  CPU %6.2f s  servers %6.2f s  peak %4d MiB\n' "$run" "${title[$name]}" "$wall" "$process" "$server" "$rss"
+        wall_of[$name]=$wall
         if [ -z "${best[$name]:-}" ] || awk "BEGIN {exit !($wall < ${best[$name]%% *})}"; then best[$name]=$line; fi
     done
+    of_script+=("$(ratio "${wall_of[ours]}" "${wall_of[script]}")")
 done
 vault operator raft snapshot save "$work/last.snap"
 size=$(stat -c%s "$work/last.snap")
@@ -66,7 +70,8 @@ done
 read -r _ _ _ rss <<<"${best[ours]}"
 printf '\n%-34s %8s %8s\n' '' is goal
 printf '%-34s %8s %8s\n' \
-    'wall / script' "$(ratio "${best[ours]%% *}" "${best[script]%% *}")" 1 \
+    'wall / script, best' "$(ratio "${best[ours]%% *}" "${best[script]%% *}")" 1 \
+    'wall / script, middle run' "$(median "${of_script[@]}")" 1 \
     'first to last byte / curl' "$(ratio "$ours_ms" "$curl_ms")" 1.1 \
     'peak MiB' "$rss" 100 \
     'inspect / (gzip -d | sha256sum)' "$(ratio "$inspected" "$unpacked")" 1.25

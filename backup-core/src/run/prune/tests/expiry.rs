@@ -98,3 +98,33 @@ async fn a_fast_clock_here_expires_nothing_that_is_young_by_the_stores() {
     };
     assert!(prune(&cx, &Fake::default(), &request).await.unwrap().expired.is_empty());
 }
+
+/// Why an older backup stays or goes beside a newer one, each with the length and the weight of its artifacts.
+async fn verdict_on_the_older([older, newer]: [(u64, Option<u64>); 2]) -> Reason {
+    let [kit, _] = Kit::both();
+    for (plain_length, weight) in [older, newer] {
+        let made = backup_with(&kit.cx, |manifest| {
+            for artifact in &mut manifest.artifacts {
+                (artifact.plain_length, artifact.weight) = (plain_length, weight);
+            }
+        });
+        made.await.unwrap();
+    }
+    pruned(&kit.cx).await.unwrap().plan.backups[1].reason
+}
+
+#[tokio::test(start_paused = true)]
+async fn content_that_fell_is_told_by_the_weight_where_there_is_one_and_by_the_length_where_there_is_none() {
+    for (length, weight, reason) in [
+        // A Vault that lost its keys: its snapshots are as long as before.
+        ([100, 100], [Some(201), Some(100)], Reason::ContentFell),
+        ([100, 100], [Some(200), Some(100)], Reason::Expired),
+        // One that only lost its unused pages.
+        ([1000, 100], [Some(100), Some(100)], Reason::Expired),
+        ([201, 100], [None, None], Reason::ContentFell),
+        ([200, 100], [None, None], Reason::Expired),
+    ] {
+        let backups = [(length[0], weight[0]), (length[1], weight[1])];
+        assert_eq!(verdict_on_the_older(backups).await, reason, "{backups:?}");
+    }
+}

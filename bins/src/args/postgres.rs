@@ -3,7 +3,7 @@
 use super::{
     CommandLine,
     flags::{Everywhere, Flags, Group, groups},
-    verbs::{At, PruneSettings, VerifyWhat, refuse_misplaced},
+    verbs::{At, NO_SETTINGS, PruneSettings, VerifyWhat, all_given},
 };
 use crate::{
     config::{layers::Layer, setting::Program, table},
@@ -145,15 +145,17 @@ impl PostgresArgs {
             Some(PostgresVerb::Check(_)) => Asked::Check,
         }
     }
+}
 
-    fn settings_of_verb(&self) -> Option<&Layer> {
-        match self.verb.as_ref()? {
-            PostgresVerb::Dump(args) => Some(args.settings.given()),
-            PostgresVerb::Restore(args) => Some(args.settings.given()),
-            PostgresVerb::Verify(args) => Some(args.settings.given()),
-            PostgresVerb::Prune(args) => Some(args.settings.given()),
-            PostgresVerb::Check(args) => Some(args.settings.given()),
-            PostgresVerb::List => None,
+impl PostgresVerb {
+    fn settings(&self) -> &Layer {
+        match self {
+            Self::Dump(args) => args.settings.given(),
+            Self::Restore(args) => args.settings.given(),
+            Self::Verify(args) => args.settings.given(),
+            Self::Prune(args) => args.settings.given(),
+            Self::Check(args) => args.settings.given(),
+            Self::List => &NO_SETTINGS,
         }
     }
 }
@@ -162,13 +164,12 @@ impl CommandLine for PostgresArgs {
     const PROGRAM: Program = table::POSTGRES;
 
     fn settings(&self) -> Result<Layer, clap::Error> {
-        // `--database x list` would otherwise be taken for a listing of x.
-        if self.verb.is_some() {
-            refuse_misplaced::<Self>(self.dump.given())?;
-        }
-        let layers = [self.everywhere.given(), self.connection.given(), self.dump.given()];
-        let layers = layers.into_iter().chain(self.settings_of_verb());
-        Ok(layers.flatten().map(|(name, given)| (*name, given.clone())).collect())
+        let outside = [self.everywhere.given(), self.connection.given()];
+        all_given::<Self>(
+            outside,
+            self.dump.given(),
+            self.verb.as_ref().map(PostgresVerb::settings),
+        )
     }
 }
 

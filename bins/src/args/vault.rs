@@ -3,7 +3,7 @@
 use super::{
     CommandLine,
     flags::{Everywhere, Flags, Group, groups},
-    verbs::{At, PruneSettings, VerifyWhat, refuse_misplaced},
+    verbs::{At, NO_SETTINGS, PruneSettings, VerifyWhat, all_given},
 };
 use crate::{
     config::{layers::Layer, setting::Program, table, value},
@@ -151,14 +151,16 @@ impl VaultArgs {
             Some(VaultVerb::Policy) => Asked::Policy,
         }
     }
+}
 
-    fn settings_of_verb(&self) -> Option<&Layer> {
-        match self.verb.as_ref()? {
-            VaultVerb::Snapshot(args) => Some(args.settings.given()),
-            VaultVerb::Restore(args) => Some(args.settings.given()),
-            VaultVerb::Verify(args) => Some(args.settings.given()),
-            VaultVerb::Prune(args) => Some(args.settings.given()),
-            VaultVerb::Inspect(_) | VaultVerb::List | VaultVerb::Check | VaultVerb::Policy => None,
+impl VaultVerb {
+    fn settings(&self) -> &Layer {
+        match self {
+            Self::Snapshot(args) => args.settings.given(),
+            Self::Restore(args) => args.settings.given(),
+            Self::Verify(args) => args.settings.given(),
+            Self::Prune(args) => args.settings.given(),
+            Self::Inspect(_) | Self::List | Self::Check | Self::Policy => &NO_SETTINGS,
         }
     }
 }
@@ -167,12 +169,12 @@ impl CommandLine for VaultArgs {
     const PROGRAM: Program = table::VAULT;
 
     fn settings(&self) -> Result<Layer, clap::Error> {
-        if self.verb.is_some() {
-            refuse_misplaced::<Self>(self.snapshot.given())?;
-        }
-        let layers = [self.everywhere.given(), self.connection.given(), self.snapshot.given()];
-        let layers = layers.into_iter().chain(self.settings_of_verb());
-        Ok(layers.flatten().map(|(name, given)| (*name, given.clone())).collect())
+        let outside = [self.everywhere.given(), self.connection.given()];
+        all_given::<Self>(
+            outside,
+            self.snapshot.given(),
+            self.verb.as_ref().map(VaultVerb::settings),
+        )
     }
 }
 

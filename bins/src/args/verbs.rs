@@ -55,11 +55,21 @@ groups! {
     PruneSettings: ["keep-days", "keep-last", "keep-hourly", "keep-daily", "keep-weekly", "keep-monthly", "lease-wait", "dry-run"];
 }
 
-/// Options of the verb without a name that stand before another verb would be ignored there.
-pub(super) fn refuse_misplaced<A: CommandLine>(given: &Layer) -> Result<(), clap::Error> {
-    let Some((_, misplaced)) = given.first_key_value() else {
-        return Ok(());
-    };
-    let message = format!("{} must stand after the verb that it is for", misplaced.origin);
-    Err(A::command().error(ErrorKind::ArgumentConflict, message))
+/// Of verbs that have none.
+pub(super) static NO_SETTINGS: Layer = Layer::new();
+
+/// All settings that were given: `outside` of the verbs, to the `nameless` one, and to the `verb`, if one was named.
+///
+/// Options of the nameless verb that stand before another would be ignored there, as in `--database x list`: they are refused.
+pub(super) fn all_given<A: CommandLine>(
+    outside: [&Layer; 2],
+    nameless: &Layer,
+    verb: Option<&Layer>,
+) -> Result<Layer, clap::Error> {
+    if let (Some(_), Some((_, misplaced))) = (verb, nameless.first_key_value()) {
+        let message = format!("{} must stand after the verb that it is for", misplaced.origin);
+        return Err(A::command().error(ErrorKind::ArgumentConflict, message));
+    }
+    let layers = outside.into_iter().chain([nameless]).chain(verb);
+    Ok(layers.flatten().map(|(name, given)| (*name, given.clone())).collect())
 }

@@ -4,10 +4,14 @@ use crate::{
     config::vault::{Auth, VaultConfig, claim},
     context::Context,
 };
-use backup_core::{Error, ErrorKind, Result, event::Event, pipeline::SpoolRoom};
+use backup_core::{
+    Error, ErrorKind, Result,
+    event::Event,
+    pipeline::{Shape, SpoolRoom},
+};
 use backup_vault::{LoginChoice, VaultRaft, client::VaultSettings, snapshot::Limits};
 
-/// What may stay in memory of a snapshot that waits for its proof; a longer one goes into a file.
+/// The most that may stay in memory of a snapshot that waits for its proof; a longer one goes into a file.
 const IN_MEMORY: usize = 64 << 20;
 
 /// The target of verbs that talk to the server. What has to be told of the settings is told.
@@ -67,12 +71,39 @@ fn of(context: &Context, config: VaultConfig) -> VaultRaft {
         },
         login: LoginChoice::Token,
         spool: SpoolRoom {
-            memory: usize::try_from(context.config.memory / 2)
-                .unwrap_or(IN_MEMORY)
-                .min(IN_MEMORY),
+            memory: in_memory(context.config.memory, context.config.compression_level),
             folder: config.spool_dir,
         },
         deadline: context.config.deadline,
         limits: Limits::default(),
+    }
+}
+
+/// What of `budget` bytes a snapshot may take that waits for its proof: half of it, as long as the way into the store keeps what it needs.
+fn in_memory(budget: u64, level: i32) -> usize {
+    let budget = usize::try_from(budget).unwrap_or(usize::MAX);
+    (budget / 2)
+        .min(budget.saturating_sub(Shape::min_budget(level)))
+        .min(IN_MEMORY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_waiting_snapshot_and_its_way_into_the_store_share_one_budget() {
+        for level in [1, 3, 19] {
+            let least = Shape::min_budget(level);
+            for budget in [least, least + 1, 2 * least, 128 << 20, 1 << 30] {
+                let held = in_memory(budget as u64, level);
+                let shape = Shape::within(budget - held, 1, 4, level);
+                assert!(
+                    held + shape.bound(level) <= budget,
+                    "{held} of {budget} at level {level}"
+                );
+            }
+            assert_eq!((in_memory(1 << 20, level), in_memory(1 << 40, level)), (0, IN_MEMORY));
+        }
     }
 }

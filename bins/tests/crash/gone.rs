@@ -1,6 +1,6 @@
 //! Servers and children that go away, and a disk that is full.
 
-use super::kit::{DATABASE, Ended, LARGE, Place, server};
+use super::kit::{DATABASE, Ended, Job, LARGE, Place, server, vault};
 use backup_tests::{Postgres, load_big_table};
 use std::{
     fs,
@@ -57,7 +57,7 @@ fn lock(server: &Postgres, database: &str, table: &str) -> std::process::Child {
 
 #[test]
 fn a_killed_pg_dump_costs_its_own_database_and_is_said() {
-    let place = Place::folder();
+    let place = Place::folder(Job::postgres(server()));
     let server = server();
     server.psql("postgres", "CREATE DATABASE crash_locked TEMPLATE template0");
     server.psql("crash_locked", "CREATE TABLE held (x int)");
@@ -96,12 +96,12 @@ fn a_killed_pg_dump_costs_its_own_database_and_is_said() {
 
 #[test]
 fn a_server_that_dies_during_a_dump_leaves_no_claim() {
-    let place = Place::folder();
     let mut server = Postgres::start();
+    let place = Place::folder(Job::postgres(&server));
     load_big_table(&server, "dying", 1_000_000);
     let mut holder = lock(&server, "dying", "events");
     let program = place
-        .program(&server, &["dump", "--database", "dying", "--deadline", "5s"])
+        .program(&["dump", "--database", "dying", "--deadline", "5s"])
         .spawn()
         .unwrap();
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LOCK TABLE%' AND wait_event_type = 'Lock'";
@@ -123,8 +123,8 @@ fn a_server_that_dies_during_a_dump_leaves_no_claim() {
 /// The largest file that the program may write stands for a disk that is full.
 #[test]
 fn a_full_disk_costs_the_database_that_does_not_fit_and_is_said() {
-    let place = Place::folder();
-    let program = place.program(server(), &["dump", "--database", LARGE, "--exclude", "x"]);
+    let place = Place::folder(Job::postgres(server()));
+    let program = place.program(&["dump", "--database", LARGE, "--exclude", "x"]);
     let mut limited = Command::new("bash");
     limited
         .arg("-c")
@@ -149,4 +149,42 @@ fn a_full_disk_costs_the_database_that_does_not_fit_and_is_said() {
         "{:?}",
         place.files()
     );
+}
+
+/// A disk of 4 MiB of its own, in namespaces of its own; `$0` is its folder. What is left there follows on stdout.
+const ON_A_SMALL_DISK: &str = r#"mount -t tmpfs -o size=4m tmpfs "$0" || exit 99
+"$@"; code=$?; find "$0" -mindepth 1; stat -f -c '%f of %b blocks are free' "$0"; exit $code"#;
+
+#[test]
+fn a_disk_that_fills_up_while_a_snapshot_comes_in_ends_with_1_and_a_way_out() {
+    let place = Place::folder(Job::vault(vault()));
+    let folder = place.temporary().display().to_string();
+    let program = place.program(&["snapshot"]);
+    let mut limited = Command::new("unshare");
+    limited.args([
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "sh",
+        "-c",
+        ON_A_SMALL_DISK,
+        &folder,
+    ]);
+    limited.arg(program.get_program()).args(program.get_args());
+    limited.env_clear();
+    limited.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ended = Ended::of(limited.output().unwrap());
+    assert_ne!(
+        ended.code, 99,
+        "this test mounts a tmpfs in a user namespace: {ended:?}"
+    );
+    let room = format!("give {folder} more room, or name another folder with TMPDIR");
+    ended.says(1, &["No space left on device", "HINT:", &room]);
+    let (said, free) = ended.stdout.trim_end().rsplit_once('\n').unwrap();
+    assert_eq!(said, "Backing up snapshot...");
+    let (free, all) = free.split_once(" of ").unwrap();
+    assert_eq!(all, format!("{free} blocks are free"));
+    assert!(place.listed().is_empty());
+    let files = place.files();
+    assert!(files.iter().all(|file| file.starts_with("_pbe/")), "{files:?}");
 }

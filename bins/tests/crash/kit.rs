@@ -1,7 +1,8 @@
 //! Programs, servers and stores for these tests.
 
 use backup_core::clock::{Clock, SystemClock};
-use backup_tests::{FaultProxy, Minio, Postgres, load_big_table};
+use backup_tests::{FaultProxy, Minio, Postgres, Vault, load_big_table};
+use serde_json::json;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -32,35 +33,84 @@ pub(crate) fn server() -> &'static Postgres {
     })
 }
 
-/// Where backups go, how to get there, and the key.
+/// The shared Vault. Its sealed snapshot takes three parts, and waits for its proof in a file.
+pub(crate) fn vault() -> &'static Vault {
+    static VAULT: OnceLock<Vault> = OnceLock::new();
+    VAULT.get_or_init(|| {
+        let vault = Vault::ready();
+        vault.write("sys/mounts/secret", &json!({ "type": "kv" }));
+        for number in 0..14 {
+            // What is stored of it is encrypted, so it stays as long.
+            vault.write(&format!("secret/{number}"), &json!({ "value": "x".repeat(800_000) }));
+        }
+        vault.policy(
+            "vault-snapshot",
+            r#"path "sys/storage/raft/snapshot" { capabilities = ["read"] }"#,
+        );
+        vault
+    })
+}
+
+/// A server, and the program that backs it up.
+pub(crate) struct Job {
+    program: &'static str,
+    /// What its lease is for.
+    target: &'static str,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Job {
+    pub(crate) fn postgres(server: &Postgres) -> Self {
+        Self {
+            program: env!("CARGO_BIN_EXE_backup-postgres"),
+            target: "postgres.dump",
+            environment: server.environment().to_vec(),
+        }
+    }
+
+    pub(crate) fn vault(server: &Vault) -> Self {
+        let token = server.token(&["vault-snapshot"], json!({ "period": "768h", "no_parent": true }));
+        Self {
+            program: env!("CARGO_BIN_EXE_backup-vault"),
+            target: "vault.raft",
+            environment: vec![("VAULT_ADDR", server.address()), ("VAULT_TOKEN", token)],
+        }
+    }
+}
+
+/// A job, where its backups go, how to get there, and the key.
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
     pub(crate) url: String,
     endpoint: Option<String>,
+    job: Job,
 }
 
 impl Place {
     /// A folder of this machine.
-    pub(crate) fn folder() -> Self {
+    pub(crate) fn folder(job: Job) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("file://{}", folder.path().join("store").display());
-        Self::with(folder, url, None)
+        Self::with(folder, url, None, job)
     }
 
     /// A bucket of its own on the shared MinIO, behind `proxy`.
-    pub(crate) fn bucket(proxy: &FaultProxy) -> Self {
+    pub(crate) fn bucket(proxy: &FaultProxy, job: Job) -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let name = format!("crash-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         Minio::shared().create_bucket(&name);
-        Self::with(
-            tempfile::tempdir().unwrap(),
-            format!("s3://{name}/postgres"),
-            Some(proxy.endpoint()),
-        )
+        let url = format!("s3://{name}/backups");
+        Self::with(tempfile::tempdir().unwrap(), url, Some(proxy.endpoint()), job)
     }
 
-    fn with(folder: TempDir, url: String, endpoint: Option<String>) -> Self {
-        let place = Self { folder, url, endpoint };
+    fn with(folder: TempDir, url: String, endpoint: Option<String>, job: Job) -> Self {
+        let place = Self {
+            folder,
+            url,
+            endpoint,
+            job,
+        };
+        fs::create_dir(place.temporary()).unwrap();
         let made = Command::new(env!("CARGO_BIN_EXE_backup-admin"))
             .args(["keys", "new", "--out"])
             .arg(place.key_file())
@@ -78,17 +128,23 @@ impl Place {
         self.folder.path().join("store")
     }
 
-    /// `backup-postgres` with nothing but what these tests give it.
-    pub(crate) fn program(&self, server: &Postgres, arguments: &[&str]) -> Command {
-        self.command(env!("CARGO_BIN_EXE_backup-postgres"), server, arguments)
+    /// The folder for temporary files.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.folder.path().join("tmp")
     }
 
-    fn command(&self, program: &str, server: &Postgres, arguments: &[&str]) -> Command {
+    /// The program of the job with nothing but what these tests give it.
+    pub(crate) fn program(&self, arguments: &[&str]) -> Command {
+        self.command(self.job.program, arguments)
+    }
+
+    fn command(&self, program: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("TMPDIR", self.temporary())
             .env("BACKUP_STORE", &self.url)
             // The smallest parts that S3 allows.
             .env("BACKUP_MEMORY", "24MiB")
@@ -96,7 +152,7 @@ impl Place {
             .env("AWS_ACCESS_KEY_ID", Minio::ACCESS_KEY)
             .env("AWS_SECRET_ACCESS_KEY", Minio::SECRET_KEY)
             .env("AWS_REGION", Minio::REGION)
-            .envs(server.environment())
+            .envs(self.job.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -107,17 +163,18 @@ impl Place {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
-        Ended::of(self.program(server(), arguments).output().unwrap())
+        Ended::of(self.program(arguments).output().unwrap())
     }
 
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
-        self.program(server(), arguments).spawn().unwrap()
+        self.program(arguments).spawn().unwrap()
     }
 
     /// Breaks the lease of a run that was killed.
     pub(crate) fn unlock(&self) {
-        let arguments = ["unlock", "postgres.dump", "--confirm", "postgres.dump"];
-        let mut command = self.command(env!("CARGO_BIN_EXE_backup-admin"), server(), &arguments);
+        let target = self.job.target;
+        let arguments = ["unlock", target, "--confirm", target];
+        let mut command = self.command(env!("CARGO_BIN_EXE_backup-admin"), &arguments);
         let ended = Ended::of(command.output().unwrap());
         assert!([0, 9].contains(&ended.code), "{ended:?}");
     }
@@ -147,6 +204,13 @@ impl Place {
             assert_eq!(verified.code, 0, "{what}: {verified:?}");
         }
         listed.len()
+    }
+
+    /// Nothing stays where the program keeps what it is not sure of yet.
+    pub(crate) fn demand_empty_temporary(&self, what: &str) {
+        let mut left = Vec::new();
+        walk(&self.temporary(), &mut |path| left.push(path.display().to_string()));
+        assert!(left.is_empty(), "{what}: {left:?}");
     }
 
     /// Every file of the store, relative, sorted.

@@ -1,6 +1,6 @@
 //! Ten thousand backups.
 
-use super::kit::{Place, server};
+use super::kit::{Job, Place, server};
 use std::{fs, thread::sleep, time::Duration};
 
 /// The most memory that a process ever had, in KiB.
@@ -14,7 +14,7 @@ fn peak(pid: u32) -> Option<u64> {
 #[test]
 fn ten_thousand_manifests_are_listed_in_bounded_memory() {
     const COUNT: usize = 10_000;
-    let place = Place::folder();
+    let place = Place::folder(Job::postgres(server()));
     assert_eq!(place.run(&["dump", "--database", super::kit::DATABASE]).code, 0);
     let (id, _) = place.listed().remove(0);
     let manifests = place.store().join("_pbe/manifests");
@@ -28,7 +28,7 @@ fn ten_thousand_manifests_are_listed_in_bounded_memory() {
         .unwrap();
     }
     let out = place.folder.path().join("out");
-    let mut command = place.program(server(), &["list", "--json"]);
+    let mut command = place.program(&["list", "--json"]);
     let mut child = command.stdout(fs::File::create(&out).unwrap()).spawn().unwrap();
     let mut most = 0;
     while child.try_wait().unwrap().is_none() {

@@ -1,12 +1,12 @@
 //! What goes wrong between the program and its store.
 
-use super::kit::{DATABASE, Ended, LARGE, Place, server};
+use super::kit::{DATABASE, Ended, Job, LARGE, Place, server};
 use backup_tests::{Action, FaultProxy, Minio, Rule, fingerprint};
 use std::time::Duration;
 
 async fn place() -> (FaultProxy, Place) {
     let proxy = FaultProxy::start(Minio::shared().port()).await;
-    let place = Place::bucket(&proxy);
+    let place = Place::bucket(&proxy, Job::postgres(server()));
     (proxy, place)
 }
 

@@ -1,12 +1,19 @@
 //! One test's place: a store in a folder of its own, a key file of its own, and programs that see nothing of this process's environment.
 
 use crate::fake::{FakeVault, TOKEN};
+use backup_core::{
+    clock::SystemEntropy,
+    store::{Key, ListDepth, ListEntry, StoreConfig, connect, from_environment},
+};
+use backup_tests::Minio;
 pub(crate) use backup_tests::ProgramOutput as Output;
+use futures::TryStreamExt;
 use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
+    sync::Arc,
 };
 use tempfile::TempDir;
 
@@ -48,6 +55,30 @@ impl Bed {
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.unset(name);
         self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Backups go into a bucket of their own on the shared MinIO, reached at `endpoint`.
+    pub(crate) fn store_in_minio(&mut self, bucket: &str, endpoint: &str) {
+        Minio::shared().create_bucket(bucket);
+        self.set("BACKUP_STORE", &format!("s3://{bucket}/raft"));
+        self.set("AWS_ENDPOINT_URL", endpoint);
+        self.set("AWS_ACCESS_KEY_ID", Minio::ACCESS_KEY);
+        self.set("AWS_SECRET_ACCESS_KEY", Minio::SECRET_KEY);
+        self.set("AWS_REGION", Minio::REGION);
+    }
+
+    /// All keys of that bucket.
+    pub(crate) async fn keys(&self) -> Vec<String> {
+        let (_, url) = self.variables.iter().find(|(name, _)| name == "BACKUP_STORE").unwrap();
+        let mut config = StoreConfig::new(url);
+        let aws = self.variables.iter().filter(|(name, _)| name.starts_with("AWS_"));
+        config.options = from_environment(aws.cloned()).unwrap();
+        let store = connect(&config, Arc::new(SystemEntropy)).unwrap();
+        let entries = store.list(&Key::root(), ListDepth::Flat).map_ok(|entry| match entry {
+            ListEntry::Object(meta) => meta.key.to_string(),
+            ListEntry::Folder(folder) => folder.to_string(),
+        });
+        entries.try_collect().await.unwrap()
     }
 
     pub(crate) fn unset(&mut self, name: &str) {
@@ -104,7 +135,19 @@ impl Bed {
     }
 
     fn run_program(&self, program: &str, arguments: &[&str], input: &[u8]) -> Output {
-        let mut child = Command::new(program)
+        let mut child = self.spawn(program, arguments);
+        // A program that does not read its input closes it.
+        child.stdin.take().unwrap().write_all(input).unwrap_or_default();
+        Output::of(child.wait_with_output().unwrap())
+    }
+
+    /// Does not wait for its end.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        self.spawn(env!("CARGO_BIN_EXE_backup-vault"), arguments)
+    }
+
+    fn spawn(&self, program: &str, arguments: &[&str]) -> Child {
+        Command::new(program)
             .args(arguments)
             .env_clear()
             .envs(self.variables.iter().cloned())
@@ -113,10 +156,14 @@ impl Bed {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
-        // A program that does not read its input closes it.
-        child.stdin.take().unwrap().write_all(input).unwrap_or_default();
-        Output::of(child.wait_with_output().unwrap())
+            .unwrap()
+    }
+
+    /// Breaks the lease of a run that was killed.
+    pub(crate) fn unlock(&self) {
+        let line = ["unlock", "vault.raft", "--confirm", "vault.raft"];
+        self.run_program(env!("CARGO_BIN_EXE_backup-admin"), &line, b"")
+            .succeeds();
     }
 
     /// Takes a snapshot and returns its id.

@@ -5,9 +5,12 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 pub(crate) const TOKEN: &str = "hvs.planted-secret";
+/// The token of every login.
+pub(crate) const LOGIN_TOKEN: &str = "hvs.planted-login";
 pub(crate) const CLUSTER: &str = "vault-cluster-fake";
 
 /// What the server is like. Tests change it while it runs.
@@ -16,6 +19,12 @@ pub(crate) struct State {
     pub(crate) sealed: bool,
     /// What it gives for a snapshot.
     pub(crate) snapshot: Vec<u8>,
+    /// Of a snapshot it sends this many bytes, and the rest once this is taken back.
+    pub(crate) held_at: Option<usize>,
+    /// How many snapshots stand still at that place.
+    pub(crate) held: usize,
+    /// The tokens that revoked themselves.
+    pub(crate) revoked: Vec<String>,
     /// Answers everything that needs a token with this 403.
     pub(crate) refusal: Option<&'static str>,
     /// The snapshot that it was sent.
@@ -36,6 +45,9 @@ impl FakeVault {
         let state = Arc::new(Mutex::new(State {
             sealed: false,
             snapshot,
+            held_at: None,
+            held: 0,
+            revoked: Vec::new(),
             refusal: None,
             restored: None,
             requests: Vec::new(),
@@ -65,18 +77,17 @@ impl FakeVault {
 
 fn serve(stream: &TcpStream, port: u16, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream);
-    let (mut head, mut length) = (String::new(), 0);
+    let (mut head, mut length, mut token) = (String::new(), 0, String::new());
     while head.lines().last() != Some("") {
         if reader.read_line(&mut head).unwrap_or(0) == 0 {
             return;
         }
     }
-    for line in head.lines() {
-        if let Some((_, value)) = line
-            .split_once(": ")
-            .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        {
-            length = value.parse().unwrap();
+    for (name, value) in head.lines().filter_map(|line| line.split_once(": ")) {
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.parse().unwrap(),
+            "x-vault-token" => value.clone_into(&mut token),
+            _ => {}
         }
     }
     let mut body = vec![0; length];
@@ -85,9 +96,29 @@ fn serve(stream: &TcpStream, port: u16, state: &Mutex<State>) {
     }
     let mut words = head.split(' ');
     let (method, path) = (words.next().unwrap(), words.next().unwrap());
+    if path.ends_with("/auth/token/revoke-self") {
+        state.lock().unwrap().revoked.push(token);
+    }
     let answer = answer((method, path), body, port, &mut state.lock().unwrap());
+    let held_at = match (method, path) {
+        ("GET", "/v1/sys/storage/raft/snapshot") => state.lock().unwrap().held_at,
+        _ => None,
+    };
+    let (now, later) = answer.split_at(held_at.unwrap_or(answer.len()));
     let mut stream = stream;
-    stream.write_all(&answer).unwrap_or_default();
+    stream.write_all(now).unwrap_or_default();
+    if held_at.is_some() {
+        hold(state);
+    }
+    // A client that had enough is gone.
+    stream.write_all(later).unwrap_or_default();
+}
+
+fn hold(state: &Mutex<State>) {
+    state.lock().unwrap().held += 1;
+    while state.lock().unwrap().held_at.is_some() {
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn answer((method, path): (&str, &str), body: Vec<u8>, port: u16, state: &mut State) -> Vec<u8> {
@@ -125,6 +156,13 @@ fn answer((method, path): (&str, &str), body: Vec<u8>, port: u16, state: &mut St
             200,
             r#"{"data":{"accessor":"a","policies":["default","vault-snapshot"],"orphan":true,"renewable":true,"ttl":2764000,"period":2764800,"type":"service"}}"#,
         ),
+        ("POST", "auth/kubernetes/login") => json(
+            200,
+            &format!(
+                r#"{{"auth":{{"client_token":"{LOGIN_TOKEN}","token_type":"service","lease_duration":900,"renewable":true}}}}"#
+            ),
+        ),
+        ("POST", "auth/token/revoke-self") => json(204, ""),
         (_, "auth/token/renew-self") => json(200, r#"{"auth":{"lease_duration":2764800,"renewable":true}}"#),
         (_, "sys/capabilities-self") => json(
             200,

@@ -9,3 +9,4 @@ mod fake;
 mod inspect;
 mod real;
 mod restore;
+mod signals;

@@ -1,7 +1,7 @@
 //! The documented job as a whole, from a real Vault to a real S3 server and onto a fresh Vault.
 
 use crate::bed::{Bed, Output};
-use backup_tests::{Minio, Vault};
+use backup_tests::{FaultProxy, Minio, Vault};
 use serde_json::{Value, json};
 
 const POLICY: &str = r#"path "sys/storage/raft/snapshot" { capabilities = ["read"] }"#;
@@ -19,13 +19,8 @@ fn platform(vault: &Vault, bucket: &str) -> Bed {
     }
     vault.policy("vault-snapshot", POLICY);
     let token = vault.token(&["vault-snapshot"], json!({ "ttl": "0" }));
-    Minio::shared().create_bucket(bucket);
     let mut bed = Bed::new();
-    bed.set("BACKUP_STORE", &format!("s3://{bucket}/raft"));
-    bed.set("AWS_ENDPOINT_URL", &Minio::shared().endpoint());
-    bed.set("AWS_ACCESS_KEY_ID", Minio::ACCESS_KEY);
-    bed.set("AWS_SECRET_ACCESS_KEY", Minio::SECRET_KEY);
-    bed.set("AWS_REGION", Minio::REGION);
+    bed.store_in_minio(bucket, &Minio::shared().endpoint());
     bed.set("VAULT_ADDR", &vault.address());
     bed.set("VAULT_TOKEN", &token);
     bed.set("BACKUP_DEADLINE", "30s");
@@ -91,4 +86,20 @@ fn the_same_cluster_goes_back_without_force_and_its_secrets_are_listed() {
         "secret/platform/iam/: db-kernel, jwt-signing-key, oidc-client",
     ]);
     assert_eq!(secrets(&vault, vault.root_token()), before);
+}
+
+/// A budget of 80 MiB gives half to the snapshot, and leaves parts of 5 MiB; all of it for the parts would make them 10 MiB, and this one a single one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_waiting_snapshot_may_hold_is_taken_from_the_one_memory_budget() {
+    let proxy = FaultProxy::start(Minio::shared().port()).await;
+    let vault = Vault::ready();
+    let mut bed = platform(&vault, "vault-budget");
+    for number in 0..8 {
+        let data = json!({ "data": { "value": "x".repeat(900_000) } });
+        vault.write(&format!("secret/data/large/{number}"), &data);
+    }
+    bed.set("AWS_ENDPOINT_URL", &proxy.endpoint());
+    bed.run(&["--memory", "80MiB"]).succeeds();
+    let parts = proxy.log().iter().filter(|asked| asked.contains("partNumber=")).count();
+    assert_eq!(parts, 2, "{:?}", proxy.log());
 }

@@ -1,0 +1,130 @@
+//! Which backups go by the policy, and what goes with them.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_backup_goes_with_all_it_owns_and_nothing_else() {
+    for kit in Kit::both() {
+        let old = backup(&kit.cx).await.unwrap();
+        let foreign = Key::from(format!("{old}/notes.txt"));
+        kit.memory.plant(&foreign, "old");
+        kit.memory
+            .plant(&Key::from("20250101_000000/platform_money.dump"), "old");
+        let kept = backup(&kit.cx).await.unwrap();
+        let report = pruned(&kit.cx).await.unwrap();
+        assert_eq!(
+            (report.expired.as_slice(), report.removed.objects),
+            ([old].as_slice(), 2)
+        );
+        let names = kit.names();
+        let left: Vec<_> = names.iter().filter(|name| name.contains(&old.to_string())).collect();
+        assert_eq!(left, [&foreign.to_string()]);
+        assert_eq!(names.iter().filter(|name| name.contains(&kept.to_string())).count(), 4);
+        assert!(names.contains(&"20250101_000000/platform_money.dump".into()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dry_run_writes_nothing_and_says_what_a_real_one_does() {
+    let [kit, _] = Kit::both();
+    let old = backup(&kit.cx).await.unwrap();
+    backup(&kit.cx).await.unwrap();
+    let before = kit.memory.keys();
+    let request = request(&kit.cx).await.unwrap();
+    let plan = plan_prune(&kit.cx, &Fake::default(), &request, kit.cx.clock.now(), None)
+        .await
+        .unwrap();
+    assert_eq!(kit.memory.keys(), before);
+    assert_eq!(plan.backups[1].reason, Reason::Expired);
+    let report = prune(&kit.cx, &Fake::default(), &request).await.unwrap();
+    assert_eq!((report.plan, report.expired), (plan, vec![old]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_signed_by_a_known_key_is_never_pruned() {
+    let [kit, _] = Kit::both();
+    let mut stranger = kit.cx.clone();
+    stranger.keyring = None;
+    for keyring in [None, Some(ring(9))] {
+        stranger.keyring = keyring;
+        backup(&stranger).await.unwrap();
+        let dead = begin(&stranger, Duration::from_secs(100)).await.unwrap();
+        dead.lease.release().await.unwrap();
+    }
+    backup(&kit.cx).await.unwrap();
+    kit.hours(48);
+    let before = kit.names();
+    let report = pruned(&kit.cx).await.unwrap();
+    assert_eq!(kit.names(), before);
+    assert!(
+        report
+            .plan
+            .backups
+            .iter()
+            .skip(1)
+            .all(|decision| decision.reason == Reason::NotAuthentic)
+    );
+    assert_eq!(report.plan.orphans.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn backups_of_other_targets_are_untouched() {
+    let [kit, _] = Kit::both();
+    for _ in 0..3 {
+        backup_with(&kit.cx, |manifest| manifest.target = "postgres.base".into())
+            .await
+            .unwrap();
+        backup(&kit.cx).await.unwrap();
+    }
+    let report = pruned(&kit.cx).await.unwrap();
+    assert_eq!((report.expired.len(), report.plan.backups.len()), (2, 3));
+    assert_eq!(list::ids(&kit.cx).await.unwrap().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fast_clock_here_expires_nothing_that_is_young_by_the_stores() {
+    let [kit, _] = Kit::both();
+    backup(&kit.cx).await.unwrap();
+    backup(&kit.cx).await.unwrap();
+    let mut cx = kit.cx.clone();
+    cx.clock = Arc::new(crate::testing::ManualClock::at("2036-01-01T00:00:00Z".parse().unwrap()));
+    let policy = Policy {
+        keep_days: Some(30),
+        ..Policy::default()
+    };
+    let request = PruneRequest {
+        policy,
+        ..request(&cx).await.unwrap()
+    };
+    assert!(prune(&cx, &Fake::default(), &request).await.unwrap().expired.is_empty());
+}
+
+/// Why an older backup stays or goes beside a newer one, each with the length and the weight of its artifacts.
+async fn verdict_on_the_older([older, newer]: [(u64, Option<u64>); 2]) -> Reason {
+    let [kit, _] = Kit::both();
+    for (plain_length, weight) in [older, newer] {
+        let made = backup_with(&kit.cx, |manifest| {
+            for artifact in &mut manifest.artifacts {
+                (artifact.plain_length, artifact.weight) = (plain_length, weight);
+            }
+        });
+        made.await.unwrap();
+    }
+    pruned(&kit.cx).await.unwrap().plan.backups[1].reason
+}
+
+#[tokio::test(start_paused = true)]
+async fn content_that_fell_is_told_by_the_weight_where_there_is_one_and_by_the_length_where_there_is_none() {
+    for (length, weight, reason) in [
+        // A Vault that lost its keys: its snapshots are as long as before.
+        ([100, 100], [Some(201), Some(100)], Reason::ContentFell),
+        ([100, 100], [Some(200), Some(100)], Reason::Expired),
+        // One that only lost its unused pages.
+        ([1000, 100], [Some(100), Some(100)], Reason::Expired),
+        ([201, 100], [None, None], Reason::ContentFell),
+        ([200, 100], [None, None], Reason::Expired),
+    ] {
+        let backups = [(length[0], weight[0]), (length[1], weight[1])];
+        assert_eq!(verdict_on_the_older(backups).await, reason, "{backups:?}");
+    }
+}

@@ -42,8 +42,9 @@ pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()>
     let Proven { facts, bytes, took } = proven.map_err(|error| origin.explain(error))?;
     let restored = target.restore(&cx, bytes, &facts, &request).await;
     let mut restored = restored.map_err(|error| origin.explain(error))?;
-    restored.findings.extend(another_cluster(&origin, &restored));
-    tell(context, &restored.findings);
+    let other = another_cluster(&origin, &restored);
+    tell(context, other.as_slice());
+    restored.findings.extend(other);
     context.output.report(&Shown::new(&origin, &facts, took, &restored))?;
     findings.extend(restored.findings);
     strict(context, &findings, "the restore is complete")

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot have its fixture fails")]
 
 mod answers;
+mod cuts;
 mod fixture;
 mod refusals;
 mod restores;

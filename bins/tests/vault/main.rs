@@ -7,5 +7,6 @@ mod drop_in;
 mod exit_codes;
 mod fake;
 mod inspect;
+mod kubernetes;
 mod real;
 mod restore;

@@ -4,6 +4,7 @@
 mod answers;
 mod cuts;
 mod fixture;
+mod kubernetes;
 mod refusals;
 mod restores;
 mod round_trip;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bed;
+mod downloaded;
 mod drop_in;
 mod exit_codes;
 mod fake;

@@ -11,6 +11,7 @@ use std::{
     io::{ErrorKind as Io, Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::Path,
+    sync::Arc,
 };
 use zeroize::Zeroizing;
 
@@ -27,6 +28,12 @@ pub fn load(config: &Config) -> Result<Keyring> {
         ring.add_public(&config.recovery_keys.join("\n"), "BACKUP_RECOVERY_KEY")?;
     }
     Ok(ring)
+}
+
+/// The ring as it is handed on; `None` if there is no key in it.
+#[must_use]
+pub fn shared(ring: Keyring) -> Option<Arc<Keyring>> {
+    (!ring.keys().is_empty()).then(|| Arc::new(ring))
 }
 
 /// The keys for a run that stores something: without an encryption by the store they must be able to seal.

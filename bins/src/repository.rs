@@ -9,7 +9,7 @@ use backup_core::{
     run::BackupRequest,
     store::{Features, ServerEncryption, StoreConfig, connect, from_environment},
 };
-use std::sync::Arc;
+use std::path::Path;
 
 /// What a verb that only reads works with. Nothing is written to the store, not even a probe.
 ///
@@ -17,6 +17,26 @@ use std::sync::Arc;
 /// Fails if keys or store settings are wrong.
 pub fn for_reading(context: &Context, program: &str) -> Result<core::Context> {
     open(context, program, keyring::load(&context.config)?)
+}
+
+/// What a restore of `from` works with: as [`for_reading`], but nothing is asked of any store, and none need be set, if that is a local file.
+///
+/// # Errors
+/// As [`for_reading`].
+pub fn for_restore(context: &Context, program: &str, from: Option<&str>) -> Result<core::Context> {
+    if from.is_none_or(|from| !Path::new(from).is_file()) {
+        return for_reading(context, program);
+    }
+    without_store(context, program)
+}
+
+/// What a restore of standard input works with: no store.
+///
+/// # Errors
+/// Fails if keys are wrong.
+pub fn without_store(context: &Context, program: &str) -> Result<core::Context> {
+    let keyring = keyring::load(&context.config)?;
+    with(context, program, keyring, StoreConfig::new("memory:"))
 }
 
 /// What a backup works with: without an encryption by the store there must be a key that seals.
@@ -36,10 +56,14 @@ fn open(context: &Context, program: &str, keyring: Keyring) -> Result<core::Cont
     config.options = from_environment(context.environment.store_variables()?.into_iter())?;
     config.encryption = context.config.sse.clone();
     config.deadline = context.config.deadline;
+    with(context, program, keyring, config)
+}
+
+fn with(context: &Context, program: &str, keyring: Keyring, config: StoreConfig) -> Result<core::Context> {
     Ok(core::Context {
         store: connect(&config, context.entropy.clone())?,
         features: Features::default(),
-        keyring: (!keyring.keys().is_empty()).then(|| Arc::new(keyring)),
+        keyring: keyring::shared(keyring),
         clock: context.clock.clone(),
         entropy: context.entropy.clone(),
         events: context.events.clone(),

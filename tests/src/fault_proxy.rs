@@ -1,5 +1,6 @@
 //! A proxy between a client and a server that breaks HTTP/1.1 on purpose.
 
+mod early_end;
 mod exchange;
 mod http1;
 mod rule;

@@ -9,6 +9,7 @@
 
 mod content;
 mod frame;
+mod loose;
 mod object;
 mod object_reader;
 mod parts;
@@ -24,6 +25,7 @@ mod witness;
 mod tests;
 
 pub use content::{ContentSource, content};
+pub use loose::LooseObject;
 pub use read_back::read_back;
 pub use record::{ObjectName, Packing, Progress, Recorded, Recorder, Sealing};
 pub use shape::Shape;

@@ -5,12 +5,14 @@ use crate::{
     Error, ErrorKind, Result,
     catalog::StoredObject,
     frames::FrameDecoder,
+    keys::Keyring,
     seal::{Codec, Expected, Opener},
     store::{Key, StoreResult},
 };
 use bytes::Bytes;
 use futures::{TryStreamExt, stream::BoxStream};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// Reads an object's content and checks it against its record.
 pub(super) struct ObjectReader {
@@ -126,7 +128,7 @@ impl ObjectReader {
 }
 
 /// A sealed object being opened and decompressed, one zstd frame at a time: highly compressed content must not fill memory.
-struct Opening {
+pub(super) struct Opening {
     opener: Option<Opener>,
     codec: Option<Codec>,
     decoder: FrameDecoder,
@@ -136,10 +138,6 @@ struct Opening {
 
 impl Opening {
     fn new(source: &ContentSource, record: &StoredObject) -> Result<Self> {
-        let keyring = source.keyring.clone().ok_or_else(|| {
-            Error::new(ErrorKind::Key, "the backup is sealed and no key was given")
-                .hint("name the key file with --key-file or BACKUP_KEY_FILE")
-        })?;
         let expected = Expected {
             repository: source.repository,
             component: Some(source.component.clone()),
@@ -147,9 +145,16 @@ impl Opening {
             file_id: record.file_id,
             length: Some(record.length),
         };
-        let opener = Some(Opener::new(expected, keyring));
+        Self::of(expected, source.keyring.clone())
+    }
+
+    pub(super) fn of(expected: Expected, keyring: Option<Arc<Keyring>>) -> Result<Self> {
+        let keyring = keyring.ok_or_else(|| {
+            Error::new(ErrorKind::Key, "the backup is sealed and no key was given")
+                .hint("name the key file with --key-file or BACKUP_KEY_FILE")
+        })?;
         Ok(Self {
-            opener,
+            opener: Some(Opener::new(expected, keyring)),
             codec: None,
             decoder: FrameDecoder::new()?,
             opened: Vec::new(),
@@ -158,7 +163,7 @@ impl Opening {
     }
 
     /// Opens more; only when everything opened before has been taken.
-    fn feed(&mut self, bytes: &[u8]) -> Result<()> {
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<()> {
         self.opened.clear();
         self.taken = 0;
         if let Some(opener) = &mut self.opener {
@@ -168,7 +173,7 @@ impl Opening {
         Ok(())
     }
 
-    fn end(&mut self) -> Result<()> {
+    pub(super) fn end(&mut self) -> Result<()> {
         self.opened.clear();
         self.taken = 0;
         if let Some(opener) = self.opener.take() {
@@ -179,7 +184,7 @@ impl Opening {
     }
 
     /// Content that is ready: at most one frame.
-    fn take(&mut self) -> Result<Option<Bytes>> {
+    pub(super) fn take(&mut self) -> Result<Option<Bytes>> {
         if self.codec == Some(Codec::Stored) {
             self.taken = 0;
             let bytes = std::mem::take(&mut self.opened);
@@ -195,7 +200,7 @@ impl Opening {
         Ok(None)
     }
 
-    fn finish(self) -> Result<()> {
+    pub(super) fn finish(self) -> Result<()> {
         match self.codec {
             Some(Codec::ZstdFrames) => self.decoder.finish(),
             _ => Ok(()),

@@ -313,3 +313,67 @@ async fn content_that_is_shorter_or_longer_than_recorded_is_damage() {
         assert_eq!(error.kind(), ErrorKind::Damaged);
     }
 }
+
+/// The stored bytes of the only object of `data`.
+async fn carried_away(bench: &Bench, data: &[u8], compress: bool) -> Vec<u8> {
+    let recorded = bench
+        .recorder
+        .record(&name(compress), source(data), &|_, _| ())
+        .await
+        .unwrap();
+    assert_eq!(recorded.objects.len(), 1);
+    bench.memory.peek(&Key::from("id/a.pbe")).unwrap().to_vec()
+}
+
+async fn open_loose(stored: &[u8], piece: usize, keyring: Option<Arc<Keyring>>) -> Result<Vec<u8>> {
+    let pieces: Vec<_> = stored
+        .chunks(piece)
+        .map(|piece| Ok(Bytes::copy_from_slice(piece)))
+        .collect();
+    let object = LooseObject::begin(stream::iter(pieces).boxed()).await?;
+    assert_eq!(object.header().spec().logical_path, "id/a");
+    let pieces: Vec<Bytes> = object.content(keyring).try_collect().await?;
+    Ok(pieces.concat())
+}
+
+#[tokio::test]
+async fn a_sealed_object_without_its_manifest_opens_by_what_its_own_header_says() {
+    for compress in [true, false] {
+        for length in [0, 1, 50_000] {
+            let bench = bench(Packing::Sealed);
+            let data = data(length);
+            let stored = carried_away(&bench, &data, compress).await;
+            for piece in [1, 777, usize::MAX] {
+                let opened = open_loose(&stored, piece, Some(bench.keyring.clone())).await;
+                assert_eq!(opened.unwrap(), data, "{length} {compress} {piece}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_loose_object_that_was_cut_changed_or_sealed_for_others_gives_an_error() {
+    let bench = bench(Packing::Sealed);
+    let stored = carried_away(&bench, &data(50_000), true).await;
+    let ours = || Some(bench.keyring.clone());
+    for length in (0..stored.len()).step_by(97).chain([stored.len() - 1]) {
+        let failed = open_loose(&stored[..length], 4_000, ours()).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::Damaged, "cut to {length}: {failed:?}");
+    }
+    let longer = [&stored[..], b"x"].concat();
+    assert_eq!(
+        open_loose(&longer, 4_000, ours()).await.unwrap_err().kind(),
+        ErrorKind::Damaged
+    );
+    // The first 400 bytes are header; the slots' key ids are not authenticated before a key was found by them.
+    for place in (400..stored.len()).step_by(89) {
+        let mut flipped = stored.clone();
+        flipped[place] ^= 1;
+        let failed = open_loose(&flipped, 4_000, ours()).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::Damaged, "flipped {place}: {failed:?}");
+    }
+    for keys in [Some(keyring(9)), None] {
+        let failed = open_loose(&stored, 4_000, keys).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::Key, "{failed:?}");
+    }
+}

@@ -8,6 +8,12 @@ use super::{
 };
 use crate::Result;
 
+/// Whether bytes begin as a sealed object does, of this or a later version of the format. Four of them tell.
+#[must_use]
+pub fn is_sealed(beginning: &[u8]) -> bool {
+    beginning.starts_with(&MAGIC[..4])
+}
+
 /// The header of a sealed object. Whatever it says is a claim until the object was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {

@@ -17,8 +17,9 @@ mod unlock;
 
 pub use expected::Expected;
 pub use fixed::{Codec, SealSpec};
-pub use header::Header;
+pub use header::{Header, is_sealed};
 pub use opener::Opener;
+pub(crate) use opener::ends_in_header;
 pub use range::RangeOpener;
 pub use sealer::Sealer;
 pub use sizes::{payload_len, plain_len};

@@ -151,7 +151,7 @@ pub(super) fn open_begin(bytes: &[u8], expected: &Expected, ring: &Keyring) -> R
     Ok(Some((header, keys)))
 }
 
-pub(super) fn ends_in_header(rest: &[u8]) -> Error {
+pub(crate) fn ends_in_header(rest: &[u8]) -> Error {
     if rest.is_empty() {
         return damaged("this is not a sealed object: it is empty");
     }

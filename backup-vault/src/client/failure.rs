@@ -207,7 +207,11 @@ fn hint(kind: VaultErrorKind, policy: Option<&str>) -> Option<String> {
                 None => "the token lacks the policy `default`".into(),
             });
         }
-        K::LoginRefused => "check the role and its bound service accounts: `vault read auth/kubernetes/role/ROLE`",
+        K::LoginRefused => {
+            "check the role, its bound service accounts, namespaces and audience: `vault read auth/kubernetes/role/ROLE`; where nothing but \
+             `permission denied` is said, Kubernetes does not vouch for the token (too old, or its pod or service account is gone), or Vault may \
+             not ask it for reviews of tokens"
+        }
         K::Namespace => {
             "snapshots exist only outside of namespaces: a proxy before Vault adds X-Vault-Namespace; use an address behind it"
         }

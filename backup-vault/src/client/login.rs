@@ -51,10 +51,11 @@ impl Vault {
     pub async fn login_kubernetes(&self, mount: &str, role: &str, claim: &Secret) -> Result<Login> {
         let path = format!("auth/{}/login", mount.trim_matches('/'));
         let body = zeroize::Zeroizing::new(serde_json::json!({ "role": role, "jwt": claim.expose() }).to_string());
+        let doing = format!("log in as {role}");
         let request = Request {
             token: None,
             body: Some(body.as_bytes()),
-            ..self.request(Method::POST, &path, "log in")
+            ..self.request(Method::POST, &path, &doing)
         };
         let auth = self.json::<Answered>(&request).await.map_err(refused)?.auth;
         Ok(Login {

@@ -1,6 +1,6 @@
 //! What is looked at once the restored state is in force.
 
-use super::{Listing, Restored};
+use super::{Listing, Restored, SEAL};
 use crate::{
     client::{Health, RestoredState, Vault},
     snapshot::SnapshotFacts,
@@ -18,15 +18,16 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const ELECTED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A sealed server goes on asking for as many keys as before the restore, and refuses the original ones, until it is started again (measured on 1.19.3,
-/// where the numbers differ). It seals itself too when a restore fails half-way: then the numbers stay after that.
+/// where the numbers differ). It seals itself too when a restore fails half-way: then the numbers stay after that. What was foretold is not said again.
 pub(super) async fn sealed(leader: &Vault, facts: &SnapshotFacts, restored: &mut Restored) {
-    let wanted = facts.recovery.as_ref().unwrap_or(&facts.seal);
+    let wanted = facts.counted_keys();
     match leader.seal_status().await {
-        Ok(now) if (now.shares, now.threshold) == (wanted.shares, wanted.threshold) => {}
+        Ok(now) if (now.shares, now.threshold) == (wanted.shares, wanted.threshold) => restored.restart_first = false,
+        Ok(_) if restored.restart_first => {}
         Ok(now) => {
             restored.restart_first = true;
             restored.findings.push(finding(
-                "seal",
+                SEAL,
                 format!(
                     "the server still asks for {} of {} keys as before, the snapshot was made with {} of {}: it must be started again before it takes the ORIGINAL keys",
                     now.threshold, now.shares, wanted.threshold, wanted.shares
@@ -38,7 +39,7 @@ pub(super) async fn sealed(leader: &Vault, facts: &SnapshotFacts, restored: &mut
             let chain = Error::from(error).chain();
             restored
                 .findings
-                .push(finding("seal", chain, "read the log of the server"));
+                .push(finding(SEAL, chain, "read the log of the server"));
         }
     }
 }
@@ -47,10 +48,12 @@ pub(super) async fn sealed(leader: &Vault, facts: &SnapshotFacts, restored: &mut
 pub(super) async fn unsealed(leader: &Vault, restored: &mut Restored, patience: Duration) -> bool {
     if active(leader, patience).await.is_some() {
         restored.state = RestoredState::InForce;
+        // Whatever there was to say of the seal: it is open.
+        restored.findings.retain(|finding| finding.subject != SEAL);
         return true;
     }
     restored.findings.push(finding(
-        "seal",
+        SEAL,
         format!("nobody has unsealed it within {} s", patience.as_secs()),
         "unseal it with the ORIGINAL keys: `vault operator unseal`",
     ));

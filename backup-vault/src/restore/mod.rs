@@ -29,6 +29,9 @@ pub use preflight::Preflight;
 /// Bytes of state that any server takes in within a second.
 const SWITCHED_PER_SECOND: u64 = 8 << 20;
 
+/// The subject of findings about keys.
+const SEAL: &str = "seal";
+
 /// What is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RestoreRequest {
@@ -109,7 +112,7 @@ impl VaultRaft {
     /// its last byte. Returns when the restored state is in force, or the server is sealed and waits for the keys of the snapshot's cluster.
     ///
     /// Not atomic on Vault's side: once it has taken the snapshot, nothing brings the old state back. Before, dropping the future changes nothing
-    /// but a marker in the token's own cubbyhole.
+    /// but a marker in the token's own cubbyhole. Findings are told as events too, those of the look before anything is sent.
     ///
     /// # Errors
     /// `Refused` before anything changes: no confirmation, more than one server, a snapshot of another cluster without force. `Damaged` if the
@@ -151,6 +154,8 @@ impl Restore<'_> {
         confirmation_given(self.request, &vault).await?;
         let look = Box::pin(preflight::look(self.target, &vault, self.facts, self.request));
         let (preflight, login, leader) = unless_cancelled(cancel, look).await?;
+        let foretold = preflight.findings.clone();
+        self.tell(&foretold);
         let mut restored = self.restored(preflight);
         restored.phase("check", began);
         let done = self.carry_out(&leader, snapshot, &mut restored).await;
@@ -159,6 +164,8 @@ impl Restore<'_> {
             end_quietly(&login).await;
             return Err(error);
         }
+        let new = restored.findings.iter().filter(|finding| !foretold.contains(finding));
+        self.tell(new);
         restored.next_steps = next_steps::next_steps(&restored, self.request);
         Ok(restored)
     }
@@ -167,7 +174,7 @@ impl Restore<'_> {
         Restored {
             state: RestoredState::Sealed,
             seal: self.facts.seal.clone(),
-            restart_first: false,
+            restart_first: preflight.restart_first,
             server: preflight.leader,
             replaced: preflight.cluster_name,
             cluster_id: None,
@@ -210,10 +217,17 @@ impl Restore<'_> {
             }
             restored.phase("unseal", began);
         }
+        restored.restart_first = false;
         let began = Instant::now();
         after::look(self.target, leader, restored, self.request.verify_path.as_deref()).await;
         restored.phase("list", began);
         Ok(())
+    }
+
+    fn tell<'f>(&self, findings: impl IntoIterator<Item = &'f Finding>) {
+        for finding in findings {
+            self.cx.events.emit(Event::Finding(finding.clone()));
+        }
     }
 
     fn step(&self, text: &str) -> Instant {

@@ -1,6 +1,6 @@
 //! Everything that is looked at before a restore.
 
-use super::RestoreRequest;
+use super::{RestoreRequest, SEAL};
 use crate::{
     client::{RESTORE_POLICY, RaftPeer, SealStatus, Vault, VaultError, VaultErrorKind},
     snapshot::SnapshotFacts,
@@ -26,6 +26,8 @@ pub struct Preflight {
     pub peers: Vec<RaftPeer>,
     /// The seal of the target now.
     pub seal: SealStatus,
+    /// Whether the restored server must be started again before it takes the keys of the snapshot: until then it goes on counting those of now.
+    pub restart_first: bool,
     /// What somebody should look at.
     pub findings: Vec<Finding>,
 }
@@ -54,7 +56,8 @@ pub(super) async fn look(
         version: cluster.version,
         leader: leader.address().to_string(),
         peers,
-        findings: seals(&seal, facts, request.force),
+        restart_first: request.force && other_numbers(&seal, facts),
+        findings: seals(&seal, facts, request.force).into_iter().collect(),
         seal,
     };
     Ok((preflight, login, leader))
@@ -101,34 +104,44 @@ async fn allowed(vault: &Vault, force: bool) -> Result<(), VaultError> {
     Err(VaultError::new(VaultErrorKind::Forbidden, doing).needing(RESTORE_POLICY))
 }
 
+fn other_numbers(now: &SealStatus, facts: &SnapshotFacts) -> bool {
+    let wanted = facts.counted_keys();
+    now.kind == facts.seal.kind && (now.shares, now.threshold) != (wanted.shares, wanted.threshold)
+}
+
 /// Which keys open the target now says much about what a restore will meet.
-fn seals(now: &SealStatus, facts: &SnapshotFacts, force: bool) -> Vec<Finding> {
-    let wanted = &facts.seal;
-    if now.kind != wanted.kind {
+fn seals(now: &SealStatus, facts: &SnapshotFacts, force: bool) -> Option<Finding> {
+    if now.kind != facts.seal.kind {
         let message = format!(
             "the target's is {}, that of the snapshot {}: a server can only be unsealed with the seal of its snapshot",
-            now.kind, wanted.kind
+            now.kind, facts.seal.kind
         );
-        return vec![finding(
-            message,
-            "configure the target with the seal of the original cluster",
-        )];
+        let hint = "configure the target with the seal of the original cluster";
+        return Some(finding(message, hint));
     }
-    let other = (now.shares, now.threshold) != (wanted.shares, wanted.threshold);
-    if other && !force {
-        let message = format!(
-            "the target opens with {} of {} keys, the snapshot with {} of {}: it is of another cluster, and Vault will refuse it",
-            now.threshold, now.shares, wanted.threshold, wanted.shares
-        );
-        return vec![finding(message, "restore it with --force")];
+    if !other_numbers(now, facts) {
+        return None;
     }
-    Vec::new()
+    let wanted = facts.counted_keys();
+    let numbers = format!(
+        "the target asks for {} of {} keys, the snapshot was made with {} of {}",
+        now.threshold, now.shares, wanted.threshold, wanted.shares
+    );
+    Some(if force {
+        finding(
+            format!("{numbers}: once restored it must be started again before it takes the ORIGINAL keys"),
+            "have somebody at hand who may restart it; if it asks for as many as before even then, the restore has failed half-way: read its log",
+        )
+    } else {
+        let message = format!("{numbers}: it is of another cluster, and Vault will refuse it");
+        finding(message, "restore it with --force")
+    })
 }
 
 fn finding(message: String, hint: &str) -> Finding {
     Finding {
         severity: Severity::Warning,
-        subject: "seal".into(),
+        subject: SEAL.into(),
         message,
         hint: Some(hint.into()),
     }

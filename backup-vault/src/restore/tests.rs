@@ -230,9 +230,44 @@ async fn once_unsealed_the_cluster_is_named_and_its_secrets_are_listed() {
         (restored.is_cluster(CLUSTER), restored.is_cluster("x")),
         (Some(true), Some(false))
     );
-    assert_eq!(restored.listing.unwrap().names, ["db", "oidc/"]);
+    assert_eq!(restored.listing.as_ref().unwrap().names, ["db", "oidc/"]);
+    // What was to be said of its seal is over.
+    assert!(!restored.restart_first && restored.findings.is_empty(), "{restored:?}");
+    assert!(!kit.log.text().contains("as before"), "{}", kit.log.text());
     let names: Vec<_> = restored.phases.iter().map(|phase| phase.name).collect();
     assert_eq!(names, ["check", "send", "switch", "unseal", "list"]);
+}
+
+/// With the seal of the snapshot, and 1 of 1 keys in the place of its 4 of 7.
+const FEWER_KEYS: &str =
+    r#"{"type":"awskms","initialized":true,"sealed":false,"t":1,"n":1,"version":"1.19.3","storage_type":"raft"}"#;
+
+#[tokio::test]
+async fn a_forced_restore_onto_other_key_numbers_foretells_the_restart_before_anything_is_sent_and_once() {
+    let sealing = seals_after(2, usize::MAX);
+    let fewer = |seen: &Seen| (seen.path == "/v1/sys/seal-status").then(|| json(200, FEWER_KEYS));
+    let kit = server(move |seen| fewer(seen).or_else(|| sealing(seen))).await;
+    let looked = kit.target.preflight(&kit.cx, &facts(), &request()).await.unwrap();
+    assert!(looked.restart_first);
+    let told = "1 of 1 keys, the snapshot was made with 4 of 7: once restored it must be started again";
+    assert!(looked.findings[0].message.contains(told), "{looked:?}");
+
+    let unforced = RestoreRequest {
+        force: false,
+        ..request()
+    };
+    let unforced = kit.target.preflight(&kit.cx, &facts(), &unforced).await.unwrap();
+    assert!(
+        !unforced.restart_first && unforced.findings[0].message.contains("refuse it"),
+        "{unforced:?}"
+    );
+
+    let restored = restore(&kit, &file(), &request()).await.unwrap();
+    assert!(restored.restart_first && restored.next_steps[0].contains("restart it"));
+    assert_eq!(restored.findings, looked.findings);
+    let log = kit.log.text();
+    assert_eq!(log.matches("started again").count(), 1, "{log}");
+    assert!(log.find("started again") < log.find("sending the snapshot"), "{log}");
 }
 
 #[tokio::test]

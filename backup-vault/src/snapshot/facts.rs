@@ -78,6 +78,12 @@ pub(super) struct FileFacts {
 }
 
 impl SnapshotFacts {
+    /// The keys that people hold, and that a server counts: those that unseal it, or the recovery keys where the seal opens by itself.
+    #[must_use]
+    pub fn counted_keys(&self) -> &SealFacts {
+        self.recovery.as_ref().unwrap_or(&self.seal)
+    }
+
     pub(super) fn new(meta: Meta, state: StateFacts, state_sha256: Digest, file: FileFacts) -> Self {
         let servers = meta.configuration.servers.unwrap_or_default();
         let peer = |server: super::meta::Server| Peer {

@@ -29,10 +29,13 @@ use report::{PlannedRestore, Restored, RestoredGlobals};
 /// Restores what was asked for, after the name of what is overwritten was confirmed.
 pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()> {
     let target = target(context)?;
-    let cx = repository::for_reading(context, PROGRAM)?;
-    match &args.database {
-        Some(database) if !args.globals => one_database(context, &cx, &target, args, database).await,
-        from => globals(context, &cx, &target, args, from.as_deref()).await,
+    let with = |from| repository::for_restore(context, PROGRAM, from);
+    match args.database.as_deref() {
+        Some(database) if !args.globals => {
+            let cx = with(args.from.as_deref())?;
+            one_database(context, &cx, &target, args, database).await
+        }
+        from => globals(context, &with(from)?, &target, args, from).await,
     }
 }
 

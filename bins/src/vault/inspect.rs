@@ -5,30 +5,31 @@ mod shown;
 use super::{PROGRAM, target::stored};
 use crate::{
     args::{vault::InspectArgs, verbs::At},
+    config::Config,
     context::Context,
-    repository,
-    verbs::origin::{self, Origin, Wanted},
+    keyring, repository,
+    verbs::origin::{self, Origin, SealedFile, Wanted},
 };
 use backup_core::{
     Error, ErrorKind, Result,
     event::{Event, Finding, Severity},
+    keys::Keyring,
     pipeline::ByteStream,
 };
 use backup_vault::{
+    VaultRaft,
     snapshot::{Proof, SnapshotError, SnapshotFacts, proven},
     target::SNAPSHOT,
 };
 use futures::TryStreamExt;
 use shown::Shown;
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::{path::PathBuf, str::FromStr, sync::Arc};
 
 /// Reads the whole snapshot, and shows what was proven. Writes nothing, and needs the store only for what lies there.
 pub(super) async fn inspect(context: &Context, args: &InspectArgs) -> Result<()> {
-    let proof = proof(args.lenient_trailer);
-    let (name, facts) = match local(&args.what)? {
-        Some((name, stream)) => (name, facts(context, stream, proof).await?),
-        None => in_store(context, &args.what, proof).await?,
+    let (name, facts) = match local(context, args).await? {
+        Some(local) => local,
+        None => in_store(context, args).await?,
     };
     context.output.report(&Shown::new(name, &facts))
 }
@@ -42,29 +43,38 @@ pub(super) fn proof(lenient: bool) -> Proof {
     }
 }
 
-/// A file or standard input: neither keys nor store are needed.
-fn local(what: &str) -> Result<Option<(String, ByteStream)>> {
+/// A file or standard input: no store is needed, and keys only if it is sealed.
+async fn local(context: &Context, args: &InspectArgs) -> Result<Option<(String, SnapshotFacts)>> {
+    let (what, component) = (&args.what, VaultRaft::COMPONENT);
+    let proof = proof(args.lenient_trailer);
     if what == "-" {
-        return Ok(Some(("standard input".to_owned(), origin::input())));
+        let config = context.config.clone();
+        let bytes = origin::piped(component.to_owned(), move || keys(&config));
+        return Ok(Some(("standard input".to_owned(), facts(context, bytes, proof).await?)));
     }
     let path = PathBuf::from(what);
     if !path.is_file() {
         return Ok(None);
     }
-    refuse_sealed(what)?;
-    Ok(Some((what.to_owned(), origin::file(path))))
+    let facts = match SealedFile::find(&path, component).await? {
+        None => facts(context, origin::file(path), proof).await?,
+        Some(sealed) => {
+            context.events.emit(Event::Finding(sealed.finding()));
+            let bytes = sealed.open(keys(&context.config)?);
+            facts(context, bytes, proof)
+                .await
+                .map_err(|error| sealed.explain(error))?
+        }
+    };
+    Ok(Some((what.clone(), facts)))
 }
 
-/// A sealed object that was downloaded is no snapshot.
-pub(super) fn refuse_sealed(file: &str) -> Result<()> {
-    if !file.ends_with(".pbe") {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Refused, format!("{file} is sealed"))
-        .hint("a sealed object is opened through its backup, in the store: name its ID"))
+fn keys(config: &Config) -> Result<Option<Arc<Keyring>>> {
+    keyring::load(config).map(keyring::shared)
 }
 
-async fn in_store(context: &Context, what: &str, proof: Proof) -> Result<(String, SnapshotFacts)> {
+async fn in_store(context: &Context, args: &InspectArgs) -> Result<(String, SnapshotFacts)> {
+    let (what, proof) = (args.what.as_str(), proof(args.lenient_trailer));
     let target = stored(context)?;
     let cx = repository::for_reading(context, PROGRAM)?;
     // What is no id is a key.

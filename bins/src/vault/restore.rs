@@ -3,11 +3,7 @@
 mod proven;
 mod report;
 
-use super::{
-    PROGRAM,
-    inspect::{proof, refuse_sealed},
-    target::target,
-};
+use super::{PROGRAM, inspect::proof, target::target};
 use crate::{
     args::vault::RestoreArgs,
     context::Context,
@@ -24,12 +20,14 @@ use backup_core::{
 use backup_vault::{RestoreRequest, Restored, SnapshotDetails, VaultRaft, target::SNAPSHOT};
 use proven::Proven;
 use report::{PlannedRestore, Shown};
-use std::path::Path;
 
 /// Proves the whole snapshot, then lets the library restore it. Writes nothing to the store and takes no lease.
 pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()> {
     let target = target(context)?;
-    let cx = repository::for_reading(context, PROGRAM)?;
+    let cx = match args.from.as_deref() {
+        Some("-") => repository::without_store(context, PROGRAM)?,
+        from => repository::for_restore(context, PROGRAM, from)?,
+    };
     let origin = find(&cx, &target, args).await?;
     let mut findings = origin.announce(context, &cx, "Vault");
     let step = "proving the whole snapshot before the server is touched";
@@ -42,8 +40,9 @@ pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()>
     let Proven { facts, bytes, took } = proven.map_err(|error| origin.explain(error))?;
     let restored = target.restore(&cx, bytes, &facts, &request).await;
     let mut restored = restored.map_err(|error| origin.explain(error))?;
-    restored.findings.extend(another_cluster(&origin, &restored));
-    tell(context, &restored.findings);
+    let other = another_cluster(&origin, &restored);
+    tell(context, other.as_slice());
+    restored.findings.extend(other);
     context.output.report(&Shown::new(&origin, &facts, took, &restored))?;
     findings.extend(restored.findings);
     strict(context, &findings, "the restore is complete")
@@ -61,10 +60,8 @@ fn request(args: &RestoreArgs) -> RestoreRequest {
 
 async fn find(cx: &core::Context, target: &VaultRaft, args: &RestoreArgs) -> Result<Origin> {
     let from = args.from.as_deref();
-    match from {
-        Some("-") => return Ok(Origin::Input),
-        Some(file) if Path::new(file).is_file() => refuse_sealed(file)?,
-        _ => {}
+    if from == Some("-") {
+        return Ok(Origin::Input(VaultRaft::COMPONENT.to_owned()));
     }
     let wanted = Wanted {
         program: PROGRAM,

@@ -2,9 +2,11 @@
 
 mod described;
 mod find;
+mod sealed;
 
 pub use described::Described;
 pub use find::Wanted;
+pub use sealed::{SealedFile, piped};
 
 use crate::context::Context;
 use backup_core::{
@@ -28,8 +30,10 @@ pub enum Origin {
     Key(Key),
     /// A local file, as the old scripts made them.
     File(PathBuf),
-    /// What is piped in. It can be opened once.
-    Input,
+    /// A sealed object that was copied from the store.
+    Sealed(Box<SealedFile>),
+    /// What is piped in, sealed by this component or not at all. It can be opened once.
+    Input(String),
 }
 
 /// An artifact of a backup.
@@ -47,16 +51,10 @@ impl Origin {
     pub fn announce(&self, context: &Context, cx: &core::Context, what: &str) -> Vec<Finding> {
         let described = self.described(cx);
         context.events.emit(Event::Step(format!("{what}: from {described}")));
-        if matches!(self, Self::Backup(_)) {
-            return Vec::new();
-        }
-        let finding = Finding {
-            severity: Severity::Warning,
-            subject: self.name(),
-            message:
-                "it has no manifest: nobody vouches for its bytes, and they are checked as far as the format allows"
-                    .to_owned(),
-            hint: None,
+        let finding = match self {
+            Self::Backup(_) => return Vec::new(),
+            Self::Sealed(sealed) => sealed.finding(),
+            Self::Key(_) | Self::File(_) | Self::Input(_) => no_manifest(self.name()),
         };
         context.events.emit(Event::Finding(finding.clone()));
         vec![finding]
@@ -69,7 +67,8 @@ impl Origin {
             Self::Backup(backup) => format!("backup {}", backup.manifest.id),
             Self::Key(key) => key.to_string(),
             Self::File(path) => path.display().to_string(),
-            Self::Input => "standard input".to_owned(),
+            Self::Sealed(sealed) => sealed.path().display().to_string(),
+            Self::Input(_) => "standard input".to_owned(),
         }
     }
 
@@ -78,7 +77,8 @@ impl Origin {
     pub fn id(&self, cx: &core::Context) -> BackupId {
         match self {
             Self::Backup(backup) => backup.manifest.id,
-            Self::Key(_) | Self::File(_) | Self::Input => BackupId::at(cx.clock.now()),
+            Self::Sealed(sealed) => sealed.id(),
+            Self::Key(_) | Self::File(_) | Self::Input(_) => BackupId::at(cx.clock.now()),
         }
     }
 
@@ -87,7 +87,7 @@ impl Origin {
     pub fn artifact(&self) -> Option<&Artifact> {
         match self {
             Self::Backup(backup) => Some(&backup.artifact),
-            Self::Key(_) | Self::File(_) | Self::Input => None,
+            Self::Key(_) | Self::File(_) | Self::Sealed(_) | Self::Input(_) => None,
         }
     }
 
@@ -112,7 +112,11 @@ impl Origin {
             }
             Self::Key(key) => object(cx, key.clone()),
             Self::File(path) => file(path.clone()),
-            Self::Input => input(),
+            Self::Sealed(sealed) => sealed.open(cx.keyring.clone()),
+            Self::Input(component) => {
+                let keyring = cx.keyring.clone();
+                piped(component.clone(), move || Ok(keyring))
+            }
         }
     }
 
@@ -127,8 +131,19 @@ impl Origin {
                     None => error.hint("there is no other complete backup of it"),
                 }
             }
+            Self::Sealed(sealed) => sealed.explain(error),
             _ => error,
         }
+    }
+}
+
+fn no_manifest(subject: String) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        subject,
+        message: "it has no manifest: nobody vouches for its bytes, and they are checked as far as the format allows"
+            .to_owned(),
+        hint: None,
     }
 }
 
@@ -151,8 +166,7 @@ pub fn file(path: PathBuf) -> ByteStream {
 }
 
 /// The bytes of standard input. Their end proves nothing.
-#[must_use]
-pub fn input() -> ByteStream {
+fn input() -> ByteStream {
     let failed = |error| Error::new(ErrorKind::SourceFailed, "read standard input").because(error);
     ReaderStream::new(tokio::io::stdin()).map_err(failed).boxed()
 }

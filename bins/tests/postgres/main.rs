@@ -4,6 +4,7 @@
 
 mod bed;
 mod damage;
+mod downloaded;
 mod drop_in;
 mod exit_codes;
 mod foreign_files;

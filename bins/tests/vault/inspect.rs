@@ -51,12 +51,3 @@ fn a_cut_is_damage_unless_only_the_trailer_is_gone_and_that_is_allowed() {
     let output = bed.run(&["inspect", "--lenient-trailer", &half]).ends_with(10);
     assert_eq!(output.stdout, "");
 }
-
-#[test]
-fn a_sealed_object_that_was_downloaded_is_no_snapshot() {
-    let bed = Bed::new();
-    let file = bed.write("20240101_030000.snap.pbe", b"sealed");
-    bed.run(&["inspect", &file])
-        .ends_with(11)
-        .says(&["is sealed", "name its ID"]);
-}

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod bed;
+mod downloaded;
 mod drop_in;
 mod exit_codes;
 mod fake;
 mod inspect;
+mod kubernetes;
 mod real;
 mod restore;
 mod signals;

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use super::Shared;
+use super::early_end;
 use super::http1::{Body, Head, Pace};
 use super::rule::Action;
 
@@ -19,7 +20,7 @@ pub(super) async fn serve(client: TcpStream, shared: &Shared) -> Result<()> {
     let mut server = None;
     while let Some(head) = Head::read(&mut client).await? {
         let fault = shared.fault_for(&head);
-        if fault == Some(Action::Reset) {
+        if matches!(fault, Some(Action::Reset)) {
             shared.count_hit();
             // With a linger time of zero, closing sends RST instead of FIN.
             return client.get_ref().set_zero_linger();
@@ -151,6 +152,14 @@ async fn answer(
             client.write_all(&half(head, &body)).await?;
             client.shutdown().await?;
             return Ok(false);
+        }
+        Some(Action::EndEarly(end)) => {
+            let early = early_end::message(head, &body, end);
+            if early.is_cut {
+                shared.count_hit();
+            }
+            client.write_all(&early.bytes).await?;
+            return Ok(!head.says("connection", "close"));
         }
         Some(Action::FlipResponseBit) if body.flip_middle_bit() => shared.count_hit(),
         Some(Action::Slow(_)) => shared.count_hit(),

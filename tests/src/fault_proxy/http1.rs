@@ -163,6 +163,12 @@ impl Body {
         &self.wire
     }
 
+    /// What the body is for who reads it, without chunk sizes.
+    pub(super) fn payload(&self) -> Vec<u8> {
+        let pieces = self.payload.iter().map(|range| &self.wire[range.clone()]);
+        pieces.collect::<Vec<_>>().concat()
+    }
+
     /// Flips the lowest bit of the byte in the middle of the payload; false if there is none.
     pub(super) fn flip_middle_bit(&mut self) -> bool {
         let length: usize = self.payload.iter().map(ExactSizeIterator::len).sum();

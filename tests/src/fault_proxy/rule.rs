@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 /// What happens to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Action {
     /// The proxy answers with this status and S3's XML error for it (500 `InternalError`, 503 `SlowDown`, 403
     /// `AccessDenied`, 404 `NoSuchKey`, 507 `XMinioStorageFull`); the server never sees the request.
     Status(u16),
     /// The head and half of the answer's body, then the connection closes. An answer without a body is cut in its head.
     Cut,
+    /// The answer's body ends after as many of its bytes as this says of the whole, and ends as if that were all: with a last chunk, or a length that
+    /// fits. So Vault ends a snapshot when it fails after the first byte.
+    EndEarly(fn(&[u8]) -> usize),
     /// The connection is reset as soon as the request's head is there; the server never sees it.
     Reset,
     /// The request reaches the server this much later.

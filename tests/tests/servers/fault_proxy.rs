@@ -120,6 +120,24 @@ async fn without_a_rule_every_byte_passes_on_one_connection() {
 }
 
 #[tokio::test]
+async fn an_answer_that_ends_early_looks_whole_in_its_own_framing() {
+    let (_echo, proxy) = Echo::start().await;
+    proxy.add(Rule::new(Action::EndEarly(|whole| whole.len() - 3)).method("GET"));
+    proxy.add(Rule::new(Action::EndEarly(|_| 0)).path("/empty"));
+    proxy.add(Rule::new(Action::EndEarly(|whole| whole.len())));
+    let answer = async |request: String| send(&proxy, &request).await.expect("an answer");
+    let chunked = answer(get("/chunked")).await;
+    assert!(chunked.ends_with("\r\n\r\n1\r\np\r\n0\r\n\r\n"), "{chunked}");
+    let sized = answer(get("/sized")).await;
+    assert_eq!(sized, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\np");
+    let empty = answer(put("/empty", "abc")).await;
+    assert!(empty.ends_with("\r\nContent-Length: 0\r\n\r\n"), "{empty}");
+    assert_eq!(proxy.hits(), 3);
+    let whole = answer(put("/whole", "abc")).await;
+    assert!(whole.ends_with("abcabc") && proxy.hits() == 3, "{whole}");
+}
+
+#[tokio::test]
 async fn chunked_bodies_expectations_and_head_requests_pass() {
     let (echo, proxy) = Echo::start().await;
     let chunked = "PUT /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";

@@ -1,11 +1,15 @@
 //! Everything that a Vault holds, on another one.
 
-use crate::fixture::{Kit, confirmed};
-use backup_core::{catalog::Depth, run::verify};
+use crate::fixture::{Kit, confirmed, facts};
+use backup_core::{
+    catalog::Depth,
+    event::{Event, EventSink},
+    run::verify,
+};
 use backup_tests::Vault;
 use backup_vault::{RestoreRequest, SnapshotDetails, client::RestoredState};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 const SECRETS: usize = 64;
 
@@ -116,11 +120,14 @@ async fn everything_comes_back_on_a_fresh_server_and_opens_with_the_original_key
         verify_path: Some("secret/platform/iam/".into()),
         ..confirmed(&fresh, true)
     };
-    let restored = kit
-        .restore(&report.manifest, &kit.root(&fresh), &request)
-        .await
-        .unwrap();
+    let target = kit.root(&fresh);
+    let facts = facts(kit.stored(&report.manifest).await).await;
+    let looked = target.preflight(&kit.cx, &facts, &request).await.unwrap();
+    let restored = kit.restore(&report.manifest, &target, &request).await.unwrap();
     assert_eq!(restored.state, RestoredState::Sealed);
+    // The restart was foretold, and is said once.
+    assert!(looked.restart_first, "{looked:?}");
+    assert_eq!((looked.findings.len(), &restored.findings), (1, &looked.findings));
     assert!(restored.next_steps[0].contains("2 of 3"), "{:?}", restored.next_steps);
     assert_eq!(fresh.health(), Some(503));
     // It goes on counting the one key of its own, and takes no other.
@@ -143,15 +150,27 @@ async fn everything_comes_back_on_a_fresh_server_and_opens_with_the_original_key
     assert_eq!(health["cluster_id"], details.cluster_id.as_str());
 }
 
+/// Passes on that the operator was asked to unseal the server.
+#[derive(Debug)]
+struct Asked(std::sync::mpsc::Sender<()>);
+
+impl EventSink for Asked {
+    fn emit(&self, event: Event) {
+        if matches!(&event, Event::Step(step) if step.starts_with("sealed: restart it")) {
+            self.0.send(()).unwrap();
+        }
+    }
+}
+
 #[tokio::test]
-async fn somebody_who_unseals_it_in_time_is_waited_for() {
-    let (source, fresh) = (Vault::ready(), Vault::ready());
+async fn somebody_who_restarts_and_unseals_it_in_time_is_waited_for_and_nothing_is_left_to_say_of_its_seal() {
+    let (source, mut fresh) = (Vault::ready_with(3, 2), Vault::ready());
     source.write(
         "sys/mounts/secret",
         &json!({ "type": "kv", "options": { "version": "2" } }),
     );
     source.write("secret/data/platform/iam/db", &json!({ "data": { "a": 1 } }));
-    let kit = Kit::new();
+    let mut kit = Kit::new();
     let manifest = kit.backup(&kit.root(&source)).await.unwrap().manifest;
     let request = RestoreRequest {
         wait_unsealed: Some(Duration::from_secs(60)),
@@ -159,23 +178,28 @@ async fn somebody_who_unseals_it_in_time_is_waited_for() {
         ..confirmed(&fresh, true)
     };
     let target = kit.root(&fresh);
-    let keys = source.keys().to_vec();
-    let (fresh, unsealing) = (std::sync::Arc::new(fresh), keys);
-    let human = {
-        let fresh = fresh.clone();
-        std::thread::spawn(move || {
-            fresh.wait_for_health(503);
-            fresh.unseal(&unsealing);
-        })
-    };
+    let (asked, was_asked) = std::sync::mpsc::channel();
+    kit.cx.events = Arc::new(Asked(asked));
+    let keys = source.keys()[1..].to_vec();
+    let human = std::thread::spawn(move || {
+        was_asked.recv().unwrap();
+        fresh.stop();
+        fresh.start_again();
+        fresh.unseal(&keys);
+        fresh
+    });
     let restored = kit.restore(&manifest, &target, &request).await.unwrap();
     human.join().unwrap();
-    assert_eq!(restored.state, RestoredState::InForce);
+    assert_eq!(
+        (restored.state, restored.restart_first),
+        (RestoredState::InForce, false)
+    );
     assert_eq!(restored.is_cluster(&manifest.lineage), Some(true));
     // The root token of the fresh server went with its old state.
     assert_eq!(restored.listing, None);
-    let finding = restored.findings.last().unwrap();
-    assert!(finding.message.contains("expired or revoked"), "{finding:?}");
+    let findings = &restored.findings;
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(findings[0].message.contains("expired or revoked"), "{findings:?}");
     let phases: Vec<_> = restored.phases.iter().map(|phase| phase.name).collect();
     assert_eq!(phases, ["check", "send", "switch", "unseal", "list"]);
 }

@@ -3,88 +3,8 @@
 use crate::fixture::{Kit, confirmed};
 use backup_core::{ErrorKind, event::Severity, target::BackupTarget};
 use backup_tests::Vault;
-use backup_vault::{
-    LoginChoice, Secret,
-    client::{RESTORE_POLICY, RestoredState, SNAPSHOT_POLICY},
-};
+use backup_vault::client::{RESTORE_POLICY, RestoredState, SNAPSHOT_POLICY};
 use serde_json::{Value, json};
-
-/// A signed claim as a pod has one, and the public key to check it with: JSON web tokens are what Kubernetes signs too.
-fn claim() -> (String, String) {
-    use aws_lc_rs::{
-        encoding::AsDer,
-        rand::SystemRandom,
-        signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
-    };
-    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
-    let public = pair.public_key().as_der().unwrap();
-    let pem = format!(
-        "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
-        base64(public.as_ref())
-    );
-    let url = |bytes: &[u8]| base64(bytes).replace('+', "-").replace('/', "_").replace('=', "");
-    let body = json!({ "sub": "backup", "aud": "vault", "exp": 4_000_000_000_u64, "iat": 1_700_000_000 });
-    let text = format!("{}.{}", url(br#"{"alg":"ES256"}"#), url(body.to_string().as_bytes()));
-    let signature = pair.sign(&SystemRandom::new(), text.as_bytes()).unwrap();
-    (format!("{text}.{}", url(signature.as_ref())), pem)
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let encode = |piece: &[u8]| {
-        let number = piece.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)) << (8 * (3 - piece.len()));
-        let letter = |n: usize| match n <= piece.len() {
-            true => char::from(LETTERS[number >> (18 - 6 * n) & 63]),
-            false => '=',
-        };
-        (0..4).map(letter).collect::<String>()
-    };
-    bytes.chunks(3).map(encode).collect()
-}
-
-/// The method of Kubernetes itself wants a Kubernetes to ask; that of its tokens is the same to us.
-#[tokio::test]
-async fn a_pod_logs_in_with_its_claim_and_leaves_no_token_behind() {
-    let server = Vault::ready();
-    let kit = Kit::new();
-    let (claim, key) = claim();
-    server.policy("vault-snapshot", SNAPSHOT_POLICY);
-    server.write("sys/auth/jwt", &json!({ "type": "jwt" }));
-    server.write("auth/jwt/config", &json!({ "jwt_validation_pubkeys": [key] }));
-    for (role, kind) in [("service", "service"), ("batch", "batch")] {
-        let role_of = json!({ "role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"], "token_type": kind,
-            "token_policies": ["vault-snapshot"], "token_ttl": "15m" });
-        server.write(&format!("auth/jwt/role/{role}"), &role_of);
-        let mut target = kit.target(&server.address(), "");
-        target.login = LoginChoice::Kubernetes {
-            mount: "jwt".into(),
-            role: role.into(),
-            jwt: Secret::new(claim.clone()),
-        };
-        let report = kit.backup(&target).await.unwrap();
-        assert!(report.findings.is_empty(), "{:?}", report.findings);
-        let findings = target.check(&kit.cx).await.unwrap();
-        assert!(
-            findings.iter().all(|finding| finding.severity == Severity::Note),
-            "{findings:?}"
-        );
-    }
-    let left = server.request("LIST", "auth/token/accessors", &Value::Null).1;
-    assert_eq!(
-        left["data"]["keys"].as_array().unwrap().len(),
-        1,
-        "only the root token: {left}"
-    );
-
-    let mut target = kit.target(&server.address(), "");
-    target.login = LoginChoice::Kubernetes {
-        mount: "jwt".into(),
-        role: "other".into(),
-        jwt: Secret::new(claim),
-    };
-    let refused = kit.backup(&target).await.unwrap_err();
-    assert!(refused.chain().contains("the login was refused"), "{refused:?}");
-}
 
 const DOCUMENTED: &str = r#"
 path "sys/storage/raft/snapshot" {

@@ -130,6 +130,7 @@ pub(super) struct PlannedRestore {
     version: String,
     leader: String,
     peers: Vec<String>,
+    restart_first: bool,
     findings: Vec<Finding>,
 }
 
@@ -146,6 +147,7 @@ impl PlannedRestore {
             version: preflight.version.clone(),
             leader: preflight.leader.clone(),
             peers: preflight.peers.iter().map(|peer| peer.id.clone()).collect(),
+            restart_first: preflight.restart_first,
             findings: preflight.findings.clone(),
         }
     }
@@ -158,6 +160,7 @@ impl Report for PlannedRestore {
             shares,
             threshold,
         } = &self.seal;
+        let restart = if self.restart_first { "restarted, then " } else { "" };
         let lines = [
             format!(
                 "would replace everything in the cluster {} ({}), Vault {}, at {}",
@@ -171,7 +174,7 @@ impl Report for PlannedRestore {
                 self.keys,
                 self.index
             ),
-            format!("it would be unsealed with the keys of the snapshot: {threshold} of {shares} ({kind})"),
+            format!("it would be {restart}unsealed with the keys of the snapshot: {threshold} of {shares} ({kind})"),
             format!("to do it: --confirm {}", self.cluster_name),
         ];
         lines.map(|line| format!("{}\n", safe(&line))).concat()

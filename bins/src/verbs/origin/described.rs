@@ -26,7 +26,11 @@ impl Origin {
                 (Some(age), objects.map(|object| place(&object.key)).collect())
             }
             Self::Key(key) => (None, vec![cx.store.location().of(key)]),
-            Self::File(_) | Self::Input => (None, Vec::new()),
+            Self::Sealed(sealed) => {
+                let age = cx.clock.now().duration_since(sealed.claims().created).as_secs();
+                (Some(age), Vec::new())
+            }
+            Self::File(_) | Self::Input(_) => (None, Vec::new()),
         };
         Described {
             from: self.name(),

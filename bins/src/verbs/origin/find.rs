@@ -1,6 +1,6 @@
 //! Finds what an operator wants to restore.
 
-use super::{FromBackup, Origin};
+use super::{FromBackup, Origin, SealedFile};
 use crate::{
     args::verbs::At,
     repository,
@@ -12,7 +12,7 @@ use backup_core::{
     id::BackupId,
     target::BackupTarget,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What is to be restored.
 #[derive(Debug, Clone, Copy)]
@@ -41,10 +41,19 @@ impl Origin {
     pub async fn find(cx: &core::Context, wanted: &Wanted<'_>) -> Result<Self> {
         match wanted.from {
             None => from_backup(cx, wanted).await,
-            Some(from) if PathBuf::from(from).is_file() => Ok(Self::File(from.into())),
+            Some(from) if Path::new(from).is_file() => from_file(wanted, from.into()).await,
             Some(from) => from_key(cx, wanted, from).await,
         }
     }
+}
+
+/// A sealed one is known by its first bytes, whatever its name is.
+async fn from_file(wanted: &Wanted<'_>, path: PathBuf) -> Result<Origin> {
+    let sealed = SealedFile::find(&path, wanted.target.component()).await?;
+    Ok(match sealed {
+        Some(sealed) => Origin::Sealed(Box::new(sealed)),
+        None => Origin::File(path),
+    })
 }
 
 async fn from_backup(cx: &core::Context, wanted: &Wanted<'_>) -> Result<Origin> {
@@ -144,7 +153,8 @@ async fn from_key(cx: &core::Context, wanted: &Wanted<'_>, from: &str) -> Result
         }
         Stored::Plain(key) if from.ends_with(".pbe") => {
             Err(Error::new(ErrorKind::NotFound, format!("no manifest names {key}"))
-                .hint("a sealed object is restored through its backup: --at ID"))
+                .hint("a sealed object is restored through its backup: --at ID")
+                .hint("if its manifest is lost, copy the object to this machine and name the file"))
         }
         Stored::Plain(key) => Ok(Origin::Key(key)),
         Stored::Missing(key) => {

@@ -61,7 +61,7 @@ pub struct RestoreArgs {
     /// The database to restore. With --globals: a key of the store, or a file, to take the roles from instead of a backup.
     #[arg(value_name = "DB")]
     pub database: Option<String>,
-    /// A dump to restore instead of a backup's: a key of the store, or a file, as the old script wrote them.
+    /// A dump to restore instead of a backup's: a key of the store or a file, as the old script wrote them, or a sealed object that was copied from the store.
     #[arg(value_name = "KEY|FILE", conflicts_with = "globals")]
     pub from: Option<String>,
     /// The backup to restore from [default: latest].

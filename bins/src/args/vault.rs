@@ -57,7 +57,7 @@ pub struct SnapshotArgs {
 /// `restore`.
 #[derive(Debug, Clone, Args)]
 pub struct RestoreArgs {
-    /// A snapshot to restore instead of a backup's: a key of the store, a file, or - for standard input.
+    /// A snapshot to restore instead of a backup's: a key of the store, a file (also a sealed object that was copied from the store), or - for standard input.
     #[arg(value_name = "FILE|KEY|-", conflicts_with = "at")]
     pub from: Option<String>,
     /// The backup to restore [default: latest].
@@ -91,7 +91,7 @@ pub struct RestoreArgs {
 /// `inspect`.
 #[derive(Debug, Clone, Args)]
 pub struct InspectArgs {
-    /// The snapshot: a file, a key of the store, a backup, or - for standard input.
+    /// The snapshot: a file (sealed or not), a key of the store, a backup, or - for standard input.
     #[arg(value_name = "FILE|KEY|ID|latest|-", default_value = "latest")]
     pub what: String,
     /// Take a file whose last eight bytes are cut.

@@ -9,7 +9,8 @@ use std::{fmt, str::FromStr};
 
 const ID_FORMAT: &str = "%Y%m%d_%H%M%S";
 
-/// The id of a backup: the second in UTC at which its run began, as `20260422_170000`. Sorts as text as it sorts in time.
+/// The id of a backup: the second in UTC at which its run began, or a later one if a backup that exists had a later one, as `20260422_170000`. Sorts as
+/// text as it sorts in time, and the higher one of a target is the newer state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackupId(DateTime);
 

@@ -1,20 +1,25 @@
 //! Claiming an id: no two runs ever share one, on any store.
 
-use super::{Holder, StartedMarker, layout, remove, started};
+use super::{Holder, StartedMarker, layout, list, remove, started};
 use crate::{
     Context, Error, ErrorKind, Result,
+    event::{Finding, Quiet, Severity},
     id::{BackupId, Nonce},
     retry::jitter,
     store::{Key, ListDepth, StoreErrorKind},
 };
 use futures::TryStreamExt;
-use jiff::SignedDuration;
-use std::{collections::HashSet, time::Duration};
+use jiff::{SignedDuration, Timestamp};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 /// How many seconds are tried.
 const MOST_TRIES: usize = 60;
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// An id that is further ahead was named by no clock that ever ran; one that stands at its epoch is half as far behind.
+const NOBODYS_CLOCK: SignedDuration = SignedDuration::from_hours(100 * 366 * 24);
+/// How far an id may be ahead of the clock without a word.
+const SLACK: SignedDuration = SignedDuration::from_secs(60);
 
 /// An id that this run, and no other, may write under.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +38,21 @@ impl Claim {
     #[must_use]
     pub fn marker(&self) -> Key {
         self.started.key()
+    }
+
+    /// What is to be said if the id is ahead of this machine's clock.
+    pub(crate) fn ahead(&self, now: Timestamp) -> Option<Finding> {
+        let ahead = self.id.timestamp().duration_since(now);
+        (ahead > SLACK).then(|| Finding {
+            severity: Severity::Warning,
+            subject: "clock".to_owned(),
+            message: format!(
+                "this backup is named {}, {} seconds ahead of the clock here: the newest one in the store is named so, and the later state must have the later name",
+                self.id,
+                ahead.as_secs()
+            ),
+            hint: Some("look at the clocks of all machines that back up to this store".to_owned()),
+        })
     }
 
     /// Aborts the run's uploads and deletes what it wrote, apart from `kept`. Only while nothing is being written. Idempotent.
@@ -65,10 +85,11 @@ impl Claim {
     }
 }
 
-/// Claims the id of this second, or of the next one that is free, for a run that will write the keys that `plan` names for it.
+/// Claims the id of this second, or of the next one that is free, for a run that will write the keys that `plan` names for it. No backup that exists
+/// has a later one, whatever clock named it: the higher id is taken for the newer state, by `latest` and by the keep rules.
 ///
 /// A marker is written first and the folder listed then: of two who claim one id, one at least sees the other and moves on after a random
-/// pause, so that they part. Of two runs one after the other, the later one has the later id. Cancel-safe: a marker left behind is removed by `prune`.
+/// pause, so that they part. Cancel-safe: a marker left behind is removed by `prune`. Memory is 16 bytes for each backup.
 ///
 /// # Errors
 /// [`ErrorKind::Locked`] if a minute's worth of ids is taken; [`ErrorKind::Internal`] if `plan` names a key outside the id, or two that one
@@ -79,7 +100,7 @@ where
 {
     layout::check_target(target)?;
     let nonce = Nonce::random(cx.entropy.as_ref())?;
-    let (mut second, mut longest) = (cx.clock.now(), Duration::from_millis(100));
+    let (mut second, mut longest) = (first(cx).await?, Duration::from_millis(100));
     for _ in 0..MOST_TRIES {
         let id = BackupId::at(second);
         let keys = plan(id);
@@ -104,6 +125,21 @@ where
         format!("no free id was found for {target} in {MOST_TRIES} tries"),
     )
     .hint("is this machine's clock right? ids are seconds, and those around now are taken"))
+}
+
+/// The second that is tried first: this one, or that after the newest backup.
+async fn first(cx: &Context) -> Result<Timestamp> {
+    // What is no manifest is the business of `list`.
+    let quiet = Context {
+        events: Arc::new(Quiet),
+        ..cx.clone()
+    };
+    let now = cx.clock.now();
+    let ids = list::ids(&quiet).await?;
+    let mut named = ids.iter().map(BackupId::timestamp);
+    let newest = named.find(|named| named.duration_since(now) < NOBODYS_CLOCK);
+    let after = newest.and_then(|newest| newest.checked_add(SignedDuration::from_secs(1)).ok());
+    Ok(after.map_or(now, |after| now.max(after)))
 }
 
 /// The planned keys as text: keys of the id, of which no object could have two.

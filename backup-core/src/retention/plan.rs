@@ -27,6 +27,8 @@ pub struct Candidate {
     pub complete: bool,
     /// The names of its artifacts, each with how much it holds ([`crate::catalog::Artifact::measure`]).
     pub artifacts: BTreeMap<String, u64>,
+    /// Whether it was made just now, by the run that prunes.
+    pub just_made: bool,
     /// What it builds on.
     pub parents: Vec<BackupId>,
     /// A verification succeeded.
@@ -46,6 +48,8 @@ pub enum Reason {
     FromTheFuture,
     /// Stays: no rule was given.
     NoPolicy,
+    /// Stays: the run that prunes has made it.
+    JustMade,
     /// Stays: young enough.
     KeepDays,
     /// Stays: `keep_last`, `keep_hourly`, `keep_daily`, `keep_weekly` or `keep_monthly` counts it.
@@ -79,6 +83,7 @@ impl fmt::Display for Reason {
             Self::NotAuthentic => "it is not signed by a known key",
             Self::FromTheFuture => "it comes from the future: check the clocks",
             Self::NoPolicy => "no --keep rule is set",
+            Self::JustMade => "it was made just now",
             Self::KeepDays => "it is young enough (--keep-days)",
             Self::Counted => "a --keep rule counts it",
             Self::Newest => "it is the newest of its lineage",
@@ -176,6 +181,7 @@ fn decide(lineage: &[&Candidate], now: Timestamp, policy: &Policy, reasons: &mut
         let rule = ruled.get(&names(candidate)).and_then(|ruled| ruled.keeps(candidate.id));
         let reason = match rule {
             Some(Reason::Newest) => Reason::Newest,
+            _ if candidate.just_made => Reason::JustMade,
             _ if is_young(candidate, now, policy) => Reason::KeepDays,
             Some(rule) => rule,
             None if is_good(candidate) && held.fell_below(candidate) => Reason::ContentFell,

@@ -24,6 +24,7 @@ fn good(hours: i64) -> Candidate {
         authentic: true,
         complete: true,
         artifacts: holding(&[("db", 100)]),
+        just_made: false,
         parents: vec![],
         verified: false,
         failed: false,

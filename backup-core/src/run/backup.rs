@@ -124,10 +124,12 @@ impl Run<'_> {
                 .collect()
         };
         let claim = claim(self.cx, self.target.name(), self.holder, keys).await?;
-        let (started, outcome) = match self.write(&claim).await {
+        let ahead = claim.ahead(self.cx.clock.now());
+        let (started, mut outcome) = match self.write(&claim).await {
             Ok(written) => written,
             Err(error) => return Err(self.abandoned(&claim, error).await),
         };
+        outcome.findings.extend(ahead);
         let manifest = self.manifest(&claim, started, &outcome);
         // Not abandoned if this fails: the manifest may exist after all.
         commit(self.cx, self.repository, lease, &claim, &manifest).await?;

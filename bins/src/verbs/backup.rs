@@ -43,7 +43,7 @@ pub async fn backup(context: &Context, job: Job<'_>) -> Result<()> {
     let report = run::backup(&cx, target, &request).await?;
     let mut findings = report.findings.clone();
     if report.manifest.complete {
-        findings.extend(prune::after_backup(context, program, &cx, target).await);
+        findings.extend(prune::after_backup(context, program, &cx, target, report.manifest.id).await);
     }
     let place = cx.store.location().of(&Key::from(report.manifest.id.to_string()));
     finish(context, &report, findings, (&place, job.last_line))

@@ -11,6 +11,7 @@ use backup_core::{
     self as core, Result,
     catalog::{Holder, Repository},
     event::{Finding, Severity},
+    id::BackupId,
     retention::Policy,
     run::prune::{PrunePlan, PruneReport, PruneRequest, Verdict, plan_prune, prune as execute},
     target::BackupTarget,
@@ -24,27 +25,28 @@ use serde::Serialize;
 pub async fn prune(context: &Context, program: &str, target: &dyn BackupTarget) -> Result<()> {
     if context.config.dry_run {
         let cx = repository::for_reading(context, program)?;
-        let request = request(context, repository::existing(&cx).await?);
+        let request = request(context, repository::existing(&cx).await?, None);
         let plan = plan_prune(&cx, target, &request, cx.clock.now(), None).await?;
         return context.output.report(&Shown::new(&plan, None));
     }
     let cx = repository::for_reading(context, program)?;
     let repository = repository::existing(&cx).await?;
     let cx = cx.probed().await?;
-    let report = execute(&cx, target, &request(context, repository)).await?;
+    let report = execute(&cx, target, &request(context, repository, None)).await?;
     context.output.report(&Shown::new(&report.plan, Some(&report)))
 }
 
-/// What a finished backup lets go. Whatever goes wrong is a finding: the backup is good.
+/// What the finished backup `made` lets go; never itself. Whatever goes wrong is a finding: the backup is good.
 pub(super) async fn after_backup(
     context: &Context,
     program: &str,
     cx: &core::Context,
     target: &dyn BackupTarget,
+    made: BackupId,
 ) -> Vec<Finding> {
     let pruned = async {
         let repository = repository::existing(cx).await?;
-        execute(&cx.probed().await?, target, &request(context, repository)).await
+        execute(&cx.probed().await?, target, &request(context, repository, Some(made))).await
     };
     match pruned.await {
         Ok(_) => Vec::new(),
@@ -57,10 +59,11 @@ pub(super) async fn after_backup(
     }
 }
 
-fn request(context: &Context, repository: Repository) -> PruneRequest {
+fn request(context: &Context, repository: Repository, just_made: Option<BackupId>) -> PruneRequest {
     PruneRequest {
         repository,
         policy: policy(context.config.keep),
+        just_made,
         holder: Holder::of_this_process(),
         patience: context.config.lease_wait,
     }

@@ -26,6 +26,20 @@ fn the_environment_of_the_script_and_a_key_are_enough_and_the_last_line_is_the_d
     bed.run(&["inspect", id]).succeeds().shows(&[&name]);
 }
 
+/// The keep rules of the hour would leave one of them: the last.
+#[test]
+fn of_runs_in_a_row_each_is_the_newest_and_is_there_when_it_is_called_saved() {
+    let vault = FakeVault::with(golden());
+    let bed = Bed::on(&vault);
+    let mut before = String::new();
+    for _ in 0..5 {
+        let id = bed.snapshot();
+        assert!(id > before, "{id} after {before}");
+        assert_eq!(bed.data(), [format!("{id}.snap.pbe")]);
+        before = id;
+    }
+}
+
 #[test]
 fn the_report_for_machines_says_what_was_stored() {
     let vault = FakeVault::with(golden());

@@ -3,9 +3,10 @@ use crate::{
     ErrorKind,
     catalog::{Claim, MarkerState, claim, started},
     store::Key,
-    testing::{MemoryOptions, MemoryStore},
+    testing::{ManualClock, MemoryOptions, MemoryStore},
 };
-use std::collections::HashSet;
+use jiff::SignedDuration;
+use std::{collections::HashSet, sync::Arc};
 
 async fn race(kit: &Kit, runs: usize) -> Vec<Claim> {
     let runs: Vec<_> = (0..runs)
@@ -50,6 +51,26 @@ async fn an_id_with_data_or_a_manifest_is_taken() {
         kit.memory.plant(&Key::from(format!("{first}{name}x")), "old");
         let claimed = claim(&kit.cx, TARGET, &holder(), keys_of).await.unwrap();
         assert!(claimed.id > first || !taken, "{name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_run_is_named_before_a_backup_that_exists_whatever_the_clocks_say() {
+    for kit in Kit::both() {
+        let newest = backup(&kit.cx).await.unwrap();
+        let half_a_century = 50 * 366 * 86_400;
+        for (behind, said) in [(0, false), (1, false), (200, true), (half_a_century, true)] {
+            let mut cx = kit.cx.clone();
+            let slow = newest.timestamp() - SignedDuration::from_secs(behind);
+            cx.clock = Arc::new(ManualClock::at(slow));
+            let claimed = claim(&cx, TARGET, &holder(), keys_of).await.unwrap();
+            assert!(claimed.id > newest, "{behind} s behind: {}", claimed.id);
+            assert_eq!(claimed.ahead(slow).is_some(), said, "{behind} s behind");
+        }
+        let planted = Key::from("_pbe/manifests/99991230_000000.json");
+        kit.memory.plant(&planted, "named by no clock");
+        let claimed = claim(&kit.cx, TARGET, &holder(), keys_of).await.unwrap();
+        assert!(claimed.id > newest && claimed.ahead(kit.cx.clock.now()).is_none());
     }
 }
 

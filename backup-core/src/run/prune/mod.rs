@@ -16,6 +16,7 @@ pub use plan::{PrunePlan, plan_prune};
 
 use crate::{
     catalog::{Holder, Repository},
+    id::BackupId,
     retention::Policy,
 };
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub struct PruneRequest {
     pub repository: Repository,
     /// What to keep.
     pub policy: Policy,
+    /// The backup that the caller has just made: it stays whatever the policy says.
+    pub just_made: Option<BackupId>,
     /// Who prunes.
     pub holder: Holder,
     /// How long to wait for the lease.

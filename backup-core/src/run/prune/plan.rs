@@ -56,6 +56,7 @@ pub async fn plan_prune(
         if entry.target().is_none_or(|named| named == target.name()) {
             candidates.push(Candidate {
                 spoiled: spoiled(cx, target, &entry, now, lease).await?,
+                just_made: request.just_made == Some(entry.id),
                 ..candidate(cx, &entry)
             });
         }
@@ -110,6 +111,7 @@ fn candidate(cx: &Context, entry: &Entry) -> Candidate {
         id: entry.id,
         lineage: manifest.map(|manifest| manifest.lineage.clone()),
         spoiled: false,
+        just_made: false,
         authentic: entry.is_authentic(cx),
         complete: manifest.is_some_and(|manifest| manifest.complete),
         artifacts: manifest.map(artifacts).unwrap_or_default(),

@@ -34,6 +34,7 @@ async fn request(cx: &Context) -> Result<PruneRequest> {
     Ok(PruneRequest {
         repository: Repository::open_or_create(cx, &holder()).await?,
         policy: LAST_1,
+        just_made: None,
         holder: holder(),
         patience: Duration::from_secs(100),
     })

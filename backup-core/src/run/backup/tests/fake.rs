@@ -255,6 +255,7 @@ pub(crate) async fn pruned(kit: &Kit, target: &Fake) -> PruneReport {
     let request = PruneRequest {
         repository: Repository::open_or_create(&kit.cx, &holder()).await.unwrap(),
         policy: Policy::default(),
+        just_made: None,
         holder: Holder::of_this_process(),
         patience: Duration::from_secs(100),
     };

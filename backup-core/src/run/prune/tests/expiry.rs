@@ -1,6 +1,7 @@
 //! Which backups go by the policy, and what goes with them.
 
 use super::*;
+use jiff::SignedDuration;
 
 #[tokio::test(start_paused = true)]
 async fn an_expired_backup_goes_with_all_it_owns_and_nothing_else() {
@@ -126,5 +127,36 @@ async fn content_that_fell_is_told_by_the_weight_where_there_is_one_and_by_the_l
     ] {
         let backups = [(length[0], weight[0]), (length[1], weight[1])];
         assert_eq!(verdict_on_the_older(backups).await, reason, "{backups:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_backup_of_a_machine_whose_clock_is_behind_is_the_newest_all_the_same() {
+    for kit in Kit::both() {
+        let before = backup(&kit.cx).await.unwrap();
+        let mut behind = kit.cx.clone();
+        let slow = kit.cx.clock.now() - SignedDuration::from_secs(200);
+        behind.clock = Arc::new(crate::testing::ManualClock::at(slow));
+        let made = backup(&behind).await.unwrap();
+        let report = pruned(&behind).await.unwrap();
+        assert_eq!(report.expired, [before]);
+        assert_eq!(list::ids(&kit.cx).await.unwrap(), [made]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_caller_has_just_made_stays_whatever_the_policy_says() {
+    for kit in Kit::both() {
+        let made = backup(&kit.cx).await.unwrap();
+        let newer = backup(&kit.cx).await.unwrap();
+        let request = PruneRequest {
+            just_made: Some(made),
+            ..request(&kit.cx).await.unwrap()
+        };
+        let report = prune(&kit.cx, &Fake::default(), &request).await.unwrap();
+        let reasons: Vec<Reason> = report.plan.backups.iter().map(|backup| backup.reason).collect();
+        assert_eq!(reasons, [Reason::Newest, Reason::JustMade]);
+        assert_eq!(list::ids(&kit.cx).await.unwrap(), [newer, made]);
+        assert_eq!(pruned(&kit.cx).await.unwrap().expired, [made]);
     }
 }

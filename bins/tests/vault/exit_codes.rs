@@ -74,6 +74,19 @@ fn a_server_that_cannot_give_a_snapshot_ends_with_6_and_nothing_is_stored() {
 }
 
 #[test]
+fn a_snapshot_that_stands_still_once_is_asked_for_again() {
+    for sent in [0, 1000] {
+        let (vault, mut bed) = healthy();
+        bed.set("BACKUP_DEADLINE", "1s");
+        vault.change(|state| state.first_stalls_at = Some(sent));
+        bed.run(&[]).succeeds().says(&["try 1 of 3 failed"]);
+        let asked = vault.state().requests;
+        let snapshots = asked.iter().filter(|asked| asked.ends_with("raft/snapshot")).count();
+        assert_eq!(snapshots, 2, "{asked:?}");
+    }
+}
+
+#[test]
 fn what_is_not_there_ends_with_9() {
     let bed = Bed::new();
     for arguments in [&["inspect"][..], &["inspect", "none.snap"], &["verify"]] {

@@ -181,6 +181,7 @@ fn answer((method, path): (&str, &str), body: Vec<u8>, port: u16, state: &mut St
         ),
         ("POST", "auth/token/revoke-self") => json(204, ""),
         (_, "auth/token/renew-self") => json(200, r#"{"auth":{"lease_duration":2764800,"renewable":true}}"#),
+        (_, "sys/internal/ui/resultant-acl") => json(200, r#"{"data":{"root":false}}"#),
         (_, "sys/capabilities-self") => json(
             200,
             r#"{"data":{"sys/storage/raft/snapshot":["read","update"],"sys/storage/raft/snapshot-force":["update"]}}"#,

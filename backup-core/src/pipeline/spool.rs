@@ -31,6 +31,20 @@ pub struct SpoolRoom {
     pub folder: PathBuf,
 }
 
+impl SpoolRoom {
+    /// Makes the file of a spool and lets it vanish, to know before a long stream needs it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Internal`] if that is not possible in the folder.
+    pub fn try_out(&self) -> Result<()> {
+        self.file().map(drop)
+    }
+
+    fn file(&self) -> Result<std::fs::File> {
+        tempfile::tempfile_in(&self.folder).map_err(|error| no_room(self, error))
+    }
+}
+
 /// A whole stream, encrypted under a key that was made for it and exists in this process only: no plain text is on a disk.
 pub struct Spool {
     kept: Kept,
@@ -173,7 +187,7 @@ impl Hold {
 
     async fn spill(&self, segments: VecDeque<Bytes>) -> Result<File> {
         let failed = |error| no_room(&self.room, error);
-        let mut file = File::from_std(tempfile::tempfile_in(&self.room.folder).map_err(failed)?);
+        let mut file = File::from_std(self.room.file()?);
         for segment in segments {
             file.write_all(&segment).await.map_err(failed)?;
         }
@@ -238,7 +252,9 @@ fn no_room(room: &SpoolRoom, error: io::Error) -> Error {
         format!("keep the data in {folder} until its end is proven"),
     )
     .because(error)
-    .hint(format!("give {folder} more room, or name another folder with TMPDIR"))
+    .hint(format!(
+        "give {folder} more room, or name another folder with --spool-dir or BACKUP_SPOOL_DIR (else it is TMPDIR)"
+    ))
 }
 
 #[cfg(test)]
@@ -344,6 +360,7 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Internal);
-        assert!(error.hints()[0].contains("TMPDIR"));
+        assert!(error.hints()[0].contains("--spool-dir") && error.hints()[0].contains("BACKUP_SPOOL_DIR"));
+        assert_eq!(room.try_out().unwrap_err().hints(), error.hints());
     }
 }

@@ -68,10 +68,12 @@ impl Address {
         self.0.authority()
     }
 
-    /// The same address for another host: where a request goes when TLS must see another name.
+    /// The same address for another host name: what a request is for when TLS must see another name. `None` unless it is a name: nobody looks up
+    /// an IP address, in whatever form, so that the request would go there.
     pub(super) fn named(&self, host: &str) -> Option<Self> {
         let mut url = self.0.clone();
         url.set_host(Some(host)).ok()?;
+        url.domain()?;
         Some(Self(url))
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Request<'a> {
 pub(super) struct Endpoint {
     client: Client,
     pub(super) address: Address,
-    /// Where requests go: the same host, under the name that TLS must see.
+    /// What requests are for: the same host, under the name that TLS must see.
     named: Address,
     idle: Duration,
 }
@@ -44,7 +44,7 @@ impl Endpoint {
             None => address.clone(),
             Some(name) => address.named(name).ok_or_else(|| {
                 backup_core::Error::new(backup_core::ErrorKind::Config, "the TLS server name is not a host name")
-                    .hint("correct VAULT_TLS_SERVER_NAME")
+                    .hint("correct VAULT_TLS_SERVER_NAME; it cannot be an IP address: for a certificate of one, put that into VAULT_ADDR")
             })?,
         };
         Ok(Self {

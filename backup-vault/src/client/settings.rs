@@ -16,7 +16,7 @@ pub struct VaultSettings {
     pub client_cert: Option<PathBuf>,
     /// `VAULT_CLIENT_KEY`: a PEM file.
     pub client_key: Option<PathBuf>,
-    /// `VAULT_TLS_SERVER_NAME`: the name to ask for and to find in the certificate, instead of the host of the address.
+    /// `VAULT_TLS_SERVER_NAME`: the name to ask for and to find in the certificate, instead of the host of the address. No IP address.
     pub tls_server_name: Option<String>,
     /// `VAULT_SKIP_VERIFY`: any certificate will do. Whoever sits on the line reads the token then.
     pub skip_verify: bool,

@@ -36,9 +36,9 @@ pub struct TokenFacts {
     /// `service` or `batch`.
     #[serde(default, rename = "type")]
     pub kind: String,
-    /// How often it can be used; 0 for any number.
+    /// How often it can be used from now, below 0 if the question was its last use; 0 for any number.
     #[serde(default)]
-    pub num_uses: u64,
+    num_uses: i64,
 }
 
 impl TokenFacts {
@@ -52,6 +52,12 @@ impl TokenFacts {
     #[must_use]
     pub fn period(&self) -> Option<Duration> {
         (self.period > 0).then(|| Duration::from_secs(self.period))
+    }
+
+    /// How often it can be used from now; `None` for any number. The question was a use itself.
+    #[must_use]
+    pub fn uses_left(&self) -> Option<u64> {
+        (self.num_uses != 0).then(|| u64::try_from(self.num_uses).unwrap_or(0))
     }
 
     /// Everything that it may do, by name.
@@ -84,6 +90,28 @@ impl TokenLease {
     #[must_use]
     pub fn ttl(&self) -> Duration {
         Duration::from_secs(self.lease_duration)
+    }
+}
+
+/// Every path that the policies of a token name, as `sys/internal/ui/resultant-acl` tells it. Those with a `+` in them are not among it.
+#[derive(Deserialize)]
+struct Policies {
+    #[serde(default)]
+    root: bool,
+    #[serde(default)]
+    exact_paths: BTreeMap<String, Rights>,
+    #[serde(default)]
+    glob_paths: BTreeMap<String, Rights>,
+}
+
+#[derive(Deserialize)]
+struct Rights {
+    capabilities: Vec<String>,
+}
+
+impl Rights {
+    fn any(&self) -> bool {
+        self.capabilities.iter().any(|right| right != "deny")
     }
 }
 
@@ -144,4 +172,53 @@ impl Vault {
         };
         Ok(paths.iter().map(|path| ((*path).to_owned(), of(path))).collect())
     }
+
+    /// The paths where the policies of the token allow anything, as a policy has them: `*` at the end for all that begin so. Paths with a `+` are
+    /// not told; those that the policy `default` names are left out.
+    ///
+    /// # Errors
+    /// `Forbidden` if it lacks the policy `default`.
+    pub async fn rights_beside_default(&self) -> Result<Vec<String>> {
+        let request = self.request(
+            Method::GET,
+            "sys/internal/ui/resultant-acl",
+            "ask what the token may do",
+        );
+        let told = self.json::<Data<Policies>>(&request).await?.data;
+        if told.root {
+            return Ok(vec!["*".into()]);
+        }
+        let of = |paths: BTreeMap<String, Rights>, end: &'static str| {
+            let allowed = paths.into_iter().filter(|(_, rights)| rights.any());
+            allowed.map(move |(path, _)| path + end)
+        };
+        let all = of(told.exact_paths, "").chain(of(told.glob_paths, "*"));
+        Ok(all.filter(|path| !is_of_default(path)).collect())
+    }
+}
+
+/// Whether the policy `default` of Vault 1.19 names the path: the token's own affairs, and nothing that others could miss.
+fn is_of_default(path: &str) -> bool {
+    const OWN: [&str; 15] = [
+        "auth/token/lookup-self",
+        "auth/token/renew-self",
+        "auth/token/revoke-self",
+        "cubbyhole/*",
+        "sys/capabilities-self",
+        "sys/control-group/request",
+        "sys/internal/ui/resultant-acl",
+        "sys/leases/lookup",
+        "sys/leases/renew",
+        "sys/renew",
+        "sys/tools/hash",
+        "sys/tools/hash/*",
+        "sys/wrapping/lookup",
+        "sys/wrapping/unwrap",
+        "sys/wrapping/wrap",
+    ];
+    let of_entity = ["identity/entity/id/", "identity/entity/name/"];
+    OWN.contains(&path)
+        || of_entity
+            .iter()
+            .any(|own| path.starts_with(own) && !path.ends_with('*'))
 }

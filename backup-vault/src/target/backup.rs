@@ -46,15 +46,23 @@ pub(super) async fn backup(target: &VaultRaft, cx: &Context, plan: &Plan, sessio
     };
     let login = unless_cancelled(&cx.cancel, run.log_in()).await?;
     let done = run.with_token(&login).await;
-    let revoked = login.end().await;
-    let mut outcome = done.inspect_err(|error| {
-        cx.events.emit(Event::ArtifactFailed {
-            name: SNAPSHOT.to_owned(),
-            error: error.chain(),
-        });
-    })?;
-    outcome.findings.extend(revoked.err().map(token::not_revoked));
-    Ok(outcome)
+    let left = login.end().await.err().map(token::not_revoked);
+    match done {
+        Ok(mut outcome) => {
+            outcome.findings.extend(left);
+            Ok(outcome)
+        }
+        Err(error) => {
+            cx.events.emit(Event::ArtifactFailed {
+                name: SNAPSHOT.to_owned(),
+                error: error.chain(),
+            });
+            // There is no report that it could stand in.
+            left.into_iter()
+                .for_each(|finding| cx.events.emit(Event::Finding(finding)));
+            Err(error)
+        }
+    }
 }
 
 impl Run<'_> {

@@ -2,8 +2,13 @@
 
 use crate::{
     Secret,
-    client::{Result, Vault},
+    client::{Result, Vault, VaultError, VaultErrorKind},
 };
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// A run that was told to stop has 30 seconds in a pod, and other things to clean up.
+const REVOCATION: Duration = Duration::from_secs(5);
 
 /// Whose rights are used at the server.
 #[derive(Debug, Clone)]
@@ -53,12 +58,17 @@ impl LoginChoice {
 }
 
 impl LoggedIn {
-    /// Revokes the token of a login. A token that was given is left alone.
+    /// Revokes the token of a login, within 5 seconds. A token that was given is left alone.
     pub(crate) async fn end(&self) -> Result<()> {
-        if self.revocable {
-            self.vault.revoke_token().await
-        } else {
-            Ok(())
+        if !self.revocable {
+            return Ok(());
+        }
+        match timeout(REVOCATION, self.vault.revoke_token()).await {
+            Ok(revoked) => revoked,
+            Err(_) => {
+                let doing = format!("revoke the token at {}", self.vault.address());
+                Err(VaultError::new(VaultErrorKind::Stalled, doing))
+            }
         }
     }
 }

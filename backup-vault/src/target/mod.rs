@@ -54,7 +54,8 @@ pub struct VaultRaft {
     pub login: LoginChoice,
     /// Where a snapshot waits, encrypted, until it is proven.
     pub spool: SpoolRoom,
-    /// No try begins later than this after the first.
+    /// No try begins later than this after the first, or after the last that got a part of a snapshot. To be longer than the idle timeout of the
+    /// settings: a try that stands still takes as long as that.
     pub deadline: Duration,
     /// Limits of the proof.
     pub limits: Limits,

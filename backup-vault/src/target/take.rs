@@ -35,7 +35,8 @@ pub(super) async fn take(target: &VaultRaft, cx: &Context, vault: &Vault) -> Res
     let sent_by = stream.sent_by().to_string();
     let times = Times::default();
     let (bytes, outcome) = proven(times.of(stream), Proof::new(target.limits), SnapshotError::of_server);
-    let spool = Spool::fill(Source::vouched(bytes), &target.spool, cx.entropy.as_ref()).await?;
+    let spool = Spool::fill(Source::vouched(bytes), &target.spool, cx.entropy.as_ref()).await;
+    let spool = spool.map_err(|error| Failed::from(error).after(times.began()))?;
     let unproven = || Error::new(ErrorKind::Internal, "a snapshot ended without a proof");
     Ok(Taken {
         spool,
@@ -58,6 +59,10 @@ impl Times {
             let (first, _) = times.unwrap_or((now, now));
             *times = Some((first, now));
         })
+    }
+
+    fn began(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     fn between(&self) -> Duration {

@@ -2,7 +2,7 @@
 
 use crate::client::{SNAPSHOT_POLICY, TokenFacts, Vault, VaultError, VaultErrorKind};
 use backup_core::{
-    Error, Result,
+    Error, ErrorKind, Result,
     context::Context,
     event::{Finding, Severity},
     keys::KeyKind,
@@ -13,8 +13,20 @@ const DAY: u64 = 24 * 3600;
 const TOO_SHORT: Duration = Duration::from_secs(7 * DAY);
 /// How to make one that lives on.
 const BETTER: &str = "make one that lives on: `vault token create -orphan -period=768h -policy=vault-snapshot`";
+const USED_UP: &str =
+    "was used for the last time: it was made for a number of uses (-use-limit), and to look it up was one";
 const PATH: &str = "sys/storage/raft/snapshot";
 const FORCE: &str = "sys/storage/raft/snapshot-force";
+/// Where nobody has rights who only takes backups: they show policies with a `+` in their paths, which Vault does not list.
+const TELLING: [&str; 5] = [
+    "auth/token/create",
+    "secret/data/x",
+    "sys/mounts/x",
+    "sys/policies/acl/x",
+    "sys/raw/x",
+];
+/// As many paths as fit on a screen.
+const SHOWN: usize = 5;
 
 /// Prolongs the life of the token of `vault`.
 ///
@@ -22,7 +34,11 @@ const FORCE: &str = "sys/storage/raft/snapshot-force";
 /// Only if the token is missing or not valid, so that nothing can work. All else is a finding.
 pub(super) async fn renew(vault: &Vault) -> Result<Vec<Finding>> {
     match try_renew(vault).await {
-        Ok(left) => Ok(left
+        Ok(Renewed::UsedUp) => {
+            Err(Error::new(ErrorKind::SourceFailed, format!("the token of Vault {USED_UP}")).hint(BETTER))
+        }
+        Ok(Renewed::Counted(left)) => Ok(vec![counted(left)]),
+        Ok(Renewed::Lives(left)) => Ok(left
             .into_iter()
             .filter(|left| *left < TOO_SHORT)
             .map(ends_soon)
@@ -42,13 +58,33 @@ pub(super) async fn renew(vault: &Vault) -> Result<Vec<Finding>> {
     }
 }
 
-/// How long the token lives from now; `None` for ever.
-async fn try_renew(vault: &Vault) -> Result<Option<Duration>, VaultError> {
+enum Renewed {
+    /// How long the token lives from now; `None` for ever.
+    Lives(Option<Duration>),
+    /// It can be used so often from now. A renewal would be a use.
+    Counted(u64),
+    UsedUp,
+}
+
+async fn try_renew(vault: &Vault) -> Result<Renewed, VaultError> {
     let token = vault.token().await?;
-    if !token.renewable {
-        return Ok(token.ttl());
+    match token.uses_left() {
+        Some(0) => return Ok(Renewed::UsedUp),
+        Some(left) => return Ok(Renewed::Counted(left)),
+        None => {}
     }
-    Ok(Some(vault.renew_token().await?.ttl()))
+    if !token.renewable {
+        return Ok(Renewed::Lives(token.ttl()));
+    }
+    Ok(Renewed::Lives(Some(vault.renew_token().await?.ttl())))
+}
+
+fn counted(left: u64) -> Finding {
+    warning(match left {
+        0 => format!("it {USED_UP}"),
+        1 => "it can be used once more, and is not renewed, as that would be it".into(),
+        _ => format!("it can be used {left} more times, and is not renewed, as that would be one of them"),
+    })
 }
 
 /// What `check` says of a token: one finding for each thing that is wrong, or one that all is well.
@@ -64,6 +100,7 @@ pub(super) fn judge(token: &TokenFacts, fresh: bool) -> Vec<Finding> {
             others.join(", ")
         )));
     }
+    found.extend(token.uses_left().map(counted));
     if !fresh {
         found.extend(lifetime(token));
     }
@@ -95,12 +132,13 @@ fn lifetime(token: &TokenFacts) -> Vec<Finding> {
     found
 }
 
-/// Whether the token may read snapshots, and whether it may write them, which a backup must not.
+/// Whether the token may read snapshots, whether it may write them, which a backup must not, and what else it may do.
 ///
 /// # Errors
 /// Those of the server.
 pub(super) async fn judge_rights(vault: &Vault) -> Result<Vec<Finding>, VaultError> {
-    let may = vault.capabilities(&[PATH, FORCE]).await?;
+    let asked: Vec<_> = [PATH, FORCE].into_iter().chain(TELLING).collect();
+    let may = vault.capabilities(&asked).await?;
     let has = |path: &str, right: &str| {
         may.get(path)
             .is_some_and(|rights| rights.iter().any(|has| has == right))
@@ -118,14 +156,43 @@ pub(super) async fn judge_rights(vault: &Vault) -> Result<Vec<Finding>, VaultErr
         .iter()
         .any(|path| has(path, "update") || has(path, "create"));
     if all || writes {
-        let message = "the token may also restore snapshots: whoever has it can replace everything in Vault";
-        return Ok(vec![Finding {
-            hint: Some(format!("a backup needs no more than:\n{SNAPSHOT_POLICY}")),
-            subject: "policy".into(),
-            ..warning(message.into())
-        }]);
+        return Ok(vec![too_much(
+            "the token may also restore snapshots: whoever has it can replace everything in Vault".into(),
+        )]);
     }
-    Ok(vec![note("policy", format!("the token may read {PATH}"))])
+    let allows = |path: &str| {
+        may.get(path)
+            .is_some_and(|rights| rights.iter().any(|right| right != "deny"))
+    };
+    let mut more = vault.rights_beside_default().await?;
+    more.retain(|path| path != PATH);
+    more.extend(TELLING.into_iter().filter(|path| allows(path)).map(str::to_owned));
+    if more.is_empty() {
+        return Ok(vec![note("policy", format!("the token may read {PATH}"))]);
+    }
+    let message = format!("the token may do more than a backup needs, at {}", few(&more));
+    Ok(vec![too_much(message)])
+}
+
+fn few(paths: &[String]) -> String {
+    let shown = paths
+        .iter()
+        .take(SHOWN)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    match paths.len().saturating_sub(SHOWN) {
+        0 => shown,
+        rest => format!("{shown} and {rest} more"),
+    }
+}
+
+fn too_much(message: String) -> Finding {
+    Finding {
+        hint: Some(format!("a backup needs no more than:\n{SNAPSHOT_POLICY}")),
+        subject: "policy".into(),
+        ..warning(message)
+    }
 }
 
 /// Vault's backup must open with Vault dead and this machine gone.

@@ -13,9 +13,10 @@ use backup_core::{
     store::Retry,
 };
 use std::time::Duration;
+use tokio::time::timeout;
 
 const TRIES: u32 = 3;
-/// For a try that is under way at the deadline. One that stands still ends by itself, long before.
+/// For all tries together. One that stands still ends by itself, long before.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 /// A failure that knows whether another try can mend it.
@@ -23,6 +24,14 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Failed {
     error: Error,
     retry: Retry,
+    moved: bool,
+}
+
+impl Failed {
+    /// The same, of a try that got bytes: however long it took, it does not count against the deadline of the next.
+    pub(super) fn after(self, moved: bool) -> Self {
+        Self { moved, ..self }
+    }
 }
 
 impl From<VaultError> for Failed {
@@ -30,6 +39,7 @@ impl From<VaultError> for Failed {
         Self {
             retry: error.retry(),
             error: error.into(),
+            moved: false,
         }
     }
 }
@@ -42,7 +52,11 @@ impl From<Error> for Failed {
             ErrorKind::SourceFailed if is_cut(&error) => Retry::Maybe,
             _ => Retry::Never,
         };
-        Self { error, retry }
+        Self {
+            error,
+            retry,
+            moved: false,
+        }
     }
 }
 
@@ -64,7 +78,7 @@ impl Retryable for Failed {
 }
 
 impl VaultRaft {
-    /// Tries up to three times, within the deadline, what another try can mend.
+    /// Tries up to three times what another try can mend; none begins later than the deadline after the first, or after the last that got bytes.
     pub(super) async fn tried<T, F>(&self, cx: &Context, mut attempt: impl FnMut() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Failed>>,
@@ -73,18 +87,30 @@ impl VaultRaft {
             deadline: self.deadline,
             ..Policy::default()
         };
-        let endless = || Failed {
-            error: Error::new(ErrorKind::SourceFailed, "the snapshot did not end within a day"),
-            retry: Retry::Never,
+        let mut attempts = Retrier::new(policy, cx.entropy.clone()).attempts();
+        let tries = async {
+            for tries in 1.. {
+                let failed = match attempt().await {
+                    Ok(value) => return Ok(value),
+                    Err(failed) => last_or_told(failed, tries, cx),
+                };
+                if failed.moved {
+                    attempts.progress();
+                }
+                attempts.pause(failed).await?;
+            }
+            Err(endless())
         };
-        let counted = |before| {
-            let once = attempt();
-            async move { once.await.map_err(|failed| last_or_told(failed, before + 1, cx)) }
-        };
-        let tried = Retrier::new(policy, cx.entropy.clone())
-            .run(LONGEST, endless, counted)
-            .await;
-        tried.map_err(|failed| failed.error)
+        let tried = timeout(LONGEST, tries).await;
+        tried.unwrap_or_else(|_| Err(endless())).map_err(|failed| failed.error)
+    }
+}
+
+fn endless() -> Failed {
+    Failed {
+        error: Error::new(ErrorKind::SourceFailed, "the snapshot did not end within a day"),
+        retry: Retry::Never,
+        moved: false,
     }
 }
 

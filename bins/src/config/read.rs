@@ -12,13 +12,11 @@ use std::{
 };
 use zeroize::Zeroizing;
 
-/// The value of `setting` out of a file of its own; the line end at its end does not belong to it.
+/// The value of `setting` out of a file of its own; line ends at its end do not belong to it.
 pub(super) fn given_by_file(setting: &Setting, path: &Path, named_by: &str) -> Result<Given> {
     let text = read_bounded(path, named_by)?.ok_or_else(|| missing(path, named_by))?;
-    let trimmed = text.strip_suffix('\n').unwrap_or(&text);
-    let trimmed = trimmed.strip_suffix('\r').unwrap_or(trimmed);
     Ok(Given {
-        text: split(setting, trimmed),
+        text: split(setting, text.trim_end_matches(['\r', '\n'])),
         origin: Origin::ValueFile(named_by.to_owned(), path.to_owned()),
     })
 }

@@ -133,7 +133,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new(
         "deadline",
         Duration,
-        "Give up on a server or store that does not answer for this long",
+        "Give up on a server or store that does not answer for this long (backup-vault tries a snapshot up to three times)",
     )
     .env(&["BACKUP_DEADLINE"])
     .flag("deadline")

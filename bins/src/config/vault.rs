@@ -96,8 +96,18 @@ fn auth(settings: &Settings) -> Result<Auth> {
             Error::new(ErrorKind::Config, "a role is given, and no login was asked for")
                 .hint("log in with --auth kubernetes (BACKUP_VAULT_AUTH), or leave the role out"),
         ),
-        (_, None) => settings.get("vault.token").map(Auth::Token),
+        (_, None) => Ok(Auth::Token(settings.get("vault.token")?.map(token).transpose()?)),
     }
+}
+
+/// `token`, if it can be one. Vault says of any other that it is not valid, as of one that has expired.
+fn token(token: Secret) -> Result<Secret> {
+    if token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(token);
+    }
+    let what = "the token for Vault holds spaces, line ends or other characters that no token has";
+    Err(Error::new(ErrorKind::Config, what)
+        .hint("look at what sets VAULT_TOKEN or VAULT_TOKEN_FILE: `vault token create … -field=token` prints nothing but the token"))
 }
 
 fn findings(skip_verify: bool, environment: &Environment) -> Result<Vec<Finding>> {

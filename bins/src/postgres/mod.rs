@@ -29,7 +29,7 @@ pub async fn run(args: PostgresArgs, context: Context) -> Result<()> {
         Asked::Verify(what) => Box::pin(verify::verify(cx, PROGRAM, &target(cx)?, what)).await,
         Asked::List => Box::pin(list::list(cx, PROGRAM)).await,
         Asked::Prune => Box::pin(prune::prune(cx, PROGRAM, &target(cx)?)).await,
-        Asked::Check => Box::pin(check::check(cx, PROGRAM, &target(cx)?)).await,
+        Asked::Check => Box::pin(check::check(cx, PROGRAM, &target(cx)?, None)).await,
     }
 }
 

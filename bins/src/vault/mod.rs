@@ -32,7 +32,10 @@ pub async fn run(args: VaultArgs, context: Context) -> Result<()> {
         Asked::Verify(what) => Box::pin(verify::verify(cx, PROGRAM, &stored(cx)?, what)).await,
         Asked::List => Box::pin(list::list(cx, PROGRAM)).await,
         Asked::Prune => Box::pin(prune::prune(cx, PROGRAM, &stored(cx)?)).await,
-        Asked::Check => Box::pin(check::check(cx, PROGRAM, &target(cx)?)).await,
+        Asked::Check => {
+            let target = target(cx)?;
+            Box::pin(check::check(cx, PROGRAM, &target, Some(&target.spool))).await
+        }
         Asked::Policy => policy::policy(cx),
     }
 }

@@ -13,6 +13,8 @@ use backup_vault::{LoginChoice, VaultRaft, client::VaultSettings, snapshot::Limi
 
 /// The most that may stay in memory of a snapshot that waits for its proof; a longer one goes into a file.
 const IN_MEMORY: usize = 64 << 20;
+/// How often a snapshot is tried, each time until nothing came for `--deadline`.
+const TRIES: u32 = 3;
 
 /// The target of verbs that talk to the server. What has to be told of the settings is told.
 pub(super) fn target(context: &Context) -> Result<VaultRaft> {
@@ -74,7 +76,8 @@ fn of(context: &Context, config: VaultConfig) -> VaultRaft {
             memory: in_memory(context.config.memory, context.config.compression_level),
             folder: config.spool_dir,
         },
-        deadline: context.config.deadline,
+        // As long as all of them take where nothing answers.
+        deadline: context.config.deadline.saturating_mul(TRIES),
         limits: Limits::default(),
     }
 }

@@ -11,21 +11,30 @@ use crate::{
 use backup_core::{
     self as core, Error, ErrorKind, Result,
     event::{Finding, Severity},
+    pipeline::SpoolRoom,
     store::{Key, PutMode, probe},
     target::BackupTarget,
 };
 use serde::Serialize;
 use std::collections::HashSet;
 
-/// Looks at keys, store and server. Every problem is a line of one table; any that matters ends with exit 12.
+/// Looks at keys, store, server and, for a target that has one, the folder of its spool. Every problem is a line of one table; any that matters ends with exit 12.
 ///
 /// # Errors
 /// [`ErrorKind::Findings`] if any matters; whatever kept it from looking.
-pub async fn check(context: &Context, program: &str, target: &dyn BackupTarget) -> Result<()> {
+pub async fn check(
+    context: &Context,
+    program: &str,
+    target: &dyn BackupTarget,
+    spool: Option<&SpoolRoom>,
+) -> Result<()> {
     let cx = repository::for_reading(context, program)?;
     let mut findings = keys(context, &cx);
     findings.extend(store(context, &cx).await);
     findings.extend(disk::free(context, program, &cx, target.name()).await);
+    if let Some(room) = spool {
+        findings.push(disk::spool(room, &cx, target.name()).await);
+    }
     findings.extend(target.check(&cx).await?);
     let serious = findings
         .iter()

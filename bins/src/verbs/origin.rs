@@ -6,7 +6,7 @@ mod sealed;
 
 pub use described::Described;
 pub use find::Wanted;
-pub use sealed::{SealedFile, piped};
+pub use sealed::{SealedFile, opened, piped};
 
 use crate::context::Context;
 use backup_core::{

@@ -1,7 +1,7 @@
 //! Each way to fail has its documented number and says what to do.
 
 use crate::{
-    bed::{Bed, golden},
+    bed::{Bed, Output, golden},
     fake::FakeVault,
 };
 
@@ -39,9 +39,20 @@ fn a_missing_token_ends_with_3_and_a_token_in_a_file_will_do() {
     bed.unset("VAULT_TOKEN");
     bed.run(&[]).ends_with(3).says(&["VAULT_TOKEN_FILE"]);
     assert!(vault.state().requests.is_empty());
-    let file = bed.write("token", b"hvs.planted-secret\n");
+    let file = bed.write("token", b"hvs.planted-secret\r\n\n");
     bed.set("VAULT_TOKEN_FILE", &file);
     bed.run(&[]).succeeds();
+}
+
+#[test]
+fn what_cannot_be_a_token_ends_with_3_and_is_neither_shown_nor_sent() {
+    for wrong in ["hvs.planted\n", "hvs.planted\r", "hvs.planted secret"] {
+        let (vault, mut bed) = healthy();
+        bed.set("VAULT_TOKEN", wrong);
+        let refused = bed.run(&[]).ends_with(3).says(&["no token has"]);
+        assert!(!refused.stderr.contains("planted"), "{}", refused.stderr);
+        assert!(vault.state().requests.is_empty());
+    }
 }
 
 #[test]
@@ -71,6 +82,19 @@ fn a_server_that_cannot_give_a_snapshot_ends_with_6_and_nothing_is_stored() {
         .ends_with(6)
         .says(&["the snapshot that Vault sent is not complete", "nothing was stored"]);
     assert!(bed.data().is_empty(), "{:?}", bed.data());
+}
+
+#[test]
+fn a_snapshot_that_stands_still_once_is_asked_for_again() {
+    for sent in [0, 1000] {
+        let (vault, mut bed) = healthy();
+        bed.set("BACKUP_DEADLINE", "1s");
+        vault.change(|state| state.first_stalls_at = Some(sent));
+        bed.run(&[]).succeeds().says(&["try 1 of 3 failed"]);
+        let asked = vault.state().requests;
+        let snapshots = asked.iter().filter(|asked| asked.ends_with("raft/snapshot")).count();
+        assert_eq!(snapshots, 2, "{asked:?}");
+    }
 }
 
 #[test]
@@ -106,9 +130,45 @@ fn findings_of_check_end_with_12() {
 }
 
 #[test]
+fn a_spool_folder_that_cannot_be_used_is_found_by_check_before_a_snapshot_needs_it() {
+    let (_vault, mut bed) = healthy();
+    bed.snapshot();
+    let row = |output: &Output| {
+        let row = output.stdout.lines().find(|line| line.contains(" spool "));
+        row.unwrap().to_owned()
+    };
+    let good = bed.run(&["check"]).ends_with(12);
+    assert!(
+        row(&good).contains("free; the last backup took 1.67 KiB"),
+        "{}",
+        good.stdout
+    );
+    bed.set("BACKUP_SPOOL_DIR", "/proc/self");
+    let bad = bed
+        .run(&["check"])
+        .ends_with(12)
+        .shows(&["--spool-dir", "BACKUP_SPOOL_DIR"]);
+    assert!(row(&bad).contains("ERROR"), "{}", bad.stdout);
+}
+
+#[test]
 fn no_key_and_no_encryption_by_the_store_ends_with_13() {
     let (_vault, mut bed) = healthy();
     bed.unset("BACKUP_KEY_FILE");
     bed.run(&[]).ends_with(13).says(&["--sse aws:kms"]);
     assert!(bed.data().is_empty());
+}
+
+#[test]
+fn a_key_that_vault_keeps_is_refused_for_backups_of_vault_with_13() {
+    let (vault, bed) = healthy();
+    let good = std::fs::read_to_string(bed.path("backup.key")).unwrap();
+    let line = format!("pbe1:vault-transit:{}:01234567", "0123456789abcdef".repeat(4));
+    for line in [line.as_str(), "vault-transit transit/keys/backup"] {
+        bed.write("backup.key", format!("{good}{line}\n").as_bytes());
+        for arguments in [&[][..], &["check"], &["list"]] {
+            bed.run(arguments).ends_with(13).says(&["key"]);
+        }
+    }
+    assert!(bed.data().is_empty() && vault.state().requests.is_empty());
 }

@@ -21,6 +21,8 @@ pub(crate) struct State {
     pub(crate) snapshot: Vec<u8>,
     /// Of a snapshot it sends this many bytes, and the rest once this is taken back.
     pub(crate) held_at: Option<usize>,
+    /// Only the first snapshot stands still there, for ever.
+    pub(crate) first_stalls_at: Option<usize>,
     /// How many snapshots stand still at that place.
     pub(crate) held: usize,
     /// The tokens that revoked themselves.
@@ -46,6 +48,7 @@ impl FakeVault {
             sealed: false,
             snapshot,
             held_at: None,
+            first_stalls_at: None,
             held: 0,
             revoked: Vec::new(),
             refusal: None,
@@ -104,6 +107,13 @@ fn serve(stream: &TcpStream, port: u16, state: &Mutex<State>) {
         ("GET", "/v1/sys/storage/raft/snapshot") => state.lock().unwrap().held_at,
         _ => None,
     };
+    if let Some(end) = first_stall((method, path), &mut state.lock().unwrap()) {
+        let mut stream = stream;
+        stream.write_all(&answer[..end]).unwrap_or_default();
+        // Until the client gives up.
+        reader.read_line(&mut String::new()).unwrap_or_default();
+        return;
+    }
     let (now, later) = answer.split_at(held_at.unwrap_or(answer.len()));
     let mut stream = stream;
     stream.write_all(now).unwrap_or_default();
@@ -112,6 +122,13 @@ fn serve(stream: &TcpStream, port: u16, state: &Mutex<State>) {
     }
     // A client that had enough is gone.
     stream.write_all(later).unwrap_or_default();
+}
+
+fn first_stall(asked: (&str, &str), state: &mut State) -> Option<usize> {
+    match asked {
+        ("GET", "/v1/sys/storage/raft/snapshot") => state.first_stalls_at.take(),
+        _ => None,
+    }
 }
 
 fn hold(state: &Mutex<State>) {
@@ -164,6 +181,7 @@ fn answer((method, path): (&str, &str), body: Vec<u8>, port: u16, state: &mut St
         ),
         ("POST", "auth/token/revoke-self") => json(204, ""),
         (_, "auth/token/renew-self") => json(200, r#"{"auth":{"lease_duration":2764800,"renewable":true}}"#),
+        (_, "sys/internal/ui/resultant-acl") => json(200, r#"{"data":{"root":false}}"#),
         (_, "sys/capabilities-self") => json(
             200,
             r#"{"data":{"sys/storage/raft/snapshot":["read","update"],"sys/storage/raft/snapshot-force":["update"]}}"#,

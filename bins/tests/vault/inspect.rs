@@ -1,6 +1,9 @@
 //! `inspect` shows what was proven, and nothing of what was not.
 
-use crate::bed::{Bed, golden};
+use crate::{
+    bed::{Bed, golden},
+    fake::FakeVault,
+};
 
 #[test]
 fn a_file_and_standard_input_are_read_without_store_key_or_server() {
@@ -12,6 +15,27 @@ fn a_file_and_standard_input_are_read_without_store_key_or_server() {
     let shown = ["Index     205", "shamir, 3 of 5 shares", "logical/5f1b", "TOTAL"];
     bed.run(&["inspect", &file]).succeeds().shows(&shown);
     bed.run_with(&["inspect", "-"], &golden()).succeeds().shows(&shown);
+}
+
+#[test]
+fn a_pipe_with_a_name_is_a_file_that_is_read_once() {
+    let (vault, plain) = (FakeVault::with(golden()), golden());
+    let bed = Bed::on(&vault);
+    let id = bed.snapshot();
+    let sealed = std::fs::read(bed.path(&format!("store/{id}.snap.pbe"))).unwrap();
+    for (name, bytes) in [("plain", plain), ("sealed", sealed)] {
+        let pipe = bed.path(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+        let writer = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::write(pipe, bytes)
+        });
+        bed.run(&["inspect", &pipe])
+            .succeeds()
+            .shows(&["Index     205", "TOTAL"]);
+        writer.join().unwrap().unwrap();
+    }
+    bed.run(&["inspect", "store"]).ends_with(9);
 }
 
 #[test]

@@ -42,6 +42,59 @@ async fn the_documented_token_and_policy_suffice_and_check_says_how_to_make_a_be
 }
 
 #[tokio::test]
+async fn check_finds_what_a_token_can_do_beside_reading_snapshots() {
+    let server = Vault::ready();
+    let kit = Kit::new();
+    for (more, named) in [
+        (r#"path "*" { capabilities = ["read", "list"] }"#, "at *"),
+        (
+            r#"path "secret/data/platform/*" { capabilities = ["read"] }"#,
+            "at secret/data/platform/*",
+        ),
+        (
+            r#"path "auth/token/create" { capabilities = ["update"] }"#,
+            "at auth/token/create",
+        ),
+        (r#"path "+/data/x" { capabilities = ["read"] }"#, "at secret/data/x"),
+    ] {
+        server.policy("vault-snapshot", &format!("{SNAPSHOT_POLICY}\n{more}"));
+        let token = server.token(&["vault-snapshot"], json!({ "no_parent": true, "period": "768h" }));
+        let findings = kit.target(&server.address(), &token).check(&kit.cx).await.unwrap();
+        let found: Vec<_> = findings
+            .iter()
+            .filter(|finding| finding.severity > Severity::Note)
+            .collect();
+        assert_eq!(found.len(), 1, "{findings:?}");
+        assert!(found[0].message.contains(named), "{more}: {findings:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_for_a_number_of_uses_is_not_spent_on_renewals() {
+    let server = Vault::ready();
+    let kit = Kit::new();
+    server.policy("vault-snapshot", DOCUMENTED);
+    let limited = |uses| server.token(&["vault-snapshot"], json!({ "num_uses": uses, "period": "768h" }));
+    let report = kit.backup(&kit.target(&server.address(), &limited(2))).await.unwrap();
+    assert!(
+        report.findings[0].message.contains("can be used once more"),
+        "{:?}",
+        report.findings
+    );
+    let failed = kit
+        .backup(&kit.target(&server.address(), &limited(1)))
+        .await
+        .unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::SourceFailed);
+    assert!(failed.chain().contains("-use-limit"), "{failed:?}");
+    let findings = kit.target(&server.address(), &limited(9)).check(&kit.cx).await.unwrap();
+    assert!(
+        format!("{findings:?}").contains("can be used 8 more times"),
+        "{findings:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_token_is_renewed_by_each_run() {
     let server = Vault::ready();
     let kit = Kit::new();

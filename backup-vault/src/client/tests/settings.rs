@@ -105,6 +105,34 @@ async fn another_name_for_tls_changes_neither_the_host_that_is_asked_nor_the_one
     assert_eq!(server.seen()[0].own_address(), server.address);
 }
 
+#[tokio::test]
+async fn an_ip_address_as_a_name_for_tls_is_refused_and_nothing_is_sent_there() {
+    let elsewhere = FakeVault::always(json(204, "")).await;
+    let port = elsewhere.address.rsplit_once(':').unwrap().1;
+    for name in [
+        "127.0.0.1",
+        "127.1",
+        "0x7f000001",
+        "2130706433",
+        "[::1]",
+        "::1",
+        "",
+        "a/b",
+    ] {
+        let made = Vault::new(VaultSettings {
+            addr: format!("http://127.0.0.2:{port}"),
+            tls_server_name: Some(name.into()),
+            token: Some(Secret::new("x")),
+            ..VaultSettings::default()
+        });
+        if let Ok(vault) = &made {
+            vault.revoke_token().await.unwrap_err();
+        }
+        assert_eq!(made.unwrap_err().kind(), ErrorKind::Config, "{name}");
+    }
+    assert!(elsewhere.seen().is_empty());
+}
+
 #[test]
 fn the_token_does_not_leave_an_encrypted_line_for_an_open_one() {
     let vault = client("https://vault:8200");

@@ -68,6 +68,50 @@ async fn a_token_that_can_do_more_than_needed_or_less_is_found() {
 }
 
 #[tokio::test]
+async fn rights_beside_the_needed_one_are_named() {
+    let found = |acl: &'static str, rights: &'static str| async move {
+        let kit = Kit::answering(move |seen| match seen.path.as_str() {
+            "/v1/sys/internal/ui/resultant-acl" => json(200, acl),
+            "/v1/sys/capabilities-self" => json(200, rights),
+            _ => healthy(seen).unwrap_or_else(|| error(404, "")),
+        })
+        .await;
+        let policy = kit.target.check(&kit.cx).await.unwrap().pop().unwrap();
+        assert_eq!(
+            (policy.severity, policy.subject.as_str()),
+            (Severity::Warning, "policy")
+        );
+        assert!(policy.hint.unwrap().contains(r#"capabilities = ["read"]"#));
+        policy.message
+    };
+    let everywhere = r#"{"data":{"exact_paths":{},"glob_paths":{"":{"capabilities":["list","read"]}},"root":false}}"#;
+    assert!(found(everywhere, MAY_READ).await.ends_with("at *"));
+    let some = r#"{"data":{"exact_paths":{"sys/storage/raft/snapshot":{"capabilities":["read"]},"a":{"capabilities":["read"]},"b":{"capabilities":["list"]}},
+"glob_paths":{"c":{"capabilities":["read"]},"d/":{"capabilities":["read"]},"e/":{"capabilities":["read"]},"f/":{"capabilities":["sudo"]}}}}"#;
+    assert!(
+        found(some, MAY_READ)
+            .await
+            .ends_with("at a, b, c*, d/*, e/* and 1 more")
+    );
+    let within = r#"{"data":{"sys/storage/raft/snapshot":["read"],"secret/data/x":["read"],"sys/raw/x":["deny"]}}"#;
+    assert!(found(r#"{"data":{}}"#, within).await.ends_with("at secret/data/x"));
+}
+
+#[tokio::test]
+async fn a_token_for_a_number_of_uses_is_found() {
+    let two = r#"{"data":{"policies":["default","vault-snapshot"],"orphan":true,"renewable":true,"ttl":2700000,"period":9,"num_uses":2,"type":"service"}}"#;
+    assert!(format!("{:?}", checked(two, MAY_READ).await).contains("can be used 2 more times"));
+    let last = r#"{"data":{"policies":["default","vault-snapshot"],"orphan":true,"renewable":true,"ttl":2700000,"period":9,"num_uses":-1,"type":"service"}}"#;
+    let findings = checked(last, MAY_READ).await;
+    assert_eq!(
+        subjects(&findings)[1..],
+        ["leader", "token"],
+        "nothing more is asked of it"
+    );
+    assert!(findings[2].message.contains("used for the last time"), "{findings:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_a_finding_and_not_an_error() {
     let dead = FakeVault::always(Vec::new()).await.address.clone();
     let mut kit = Kit::answering(|_| Vec::new()).await;

@@ -34,6 +34,7 @@ pub(crate) const SEAL: &str =
 pub(crate) const LEADS: &str = r#"{"ha_enabled":true,"is_self":true,"leader_address":"http://127.0.0.1:1"}"#;
 /// The token that the documentation makes better: orphan, periodic, one policy.
 pub(crate) const GOOD_TOKEN: &str = r#"{"data":{"accessor":"a","policies":["default","vault-snapshot"],"orphan":true,"renewable":true,"ttl":2700000,"period":2764800,"type":"service","expire_time":"2026-12-24T00:00:00Z"}}"#;
+const ACL: &str = r#"{"data":{"exact_paths":{"auth/token/lookup-self":{"capabilities":["read"]},"sys/storage/raft/snapshot":{"capabilities":["read"]}},"glob_paths":{"cubbyhole/":{"capabilities":["read"]},"secret/":{"capabilities":["deny"]}},"root":false}}"#;
 const RENEWED: &str = r#"{"auth":{"lease_duration":2764800,"renewable":true,"client_token":"x"}}"#;
 
 /// What a healthy server answers beside the snapshot; `None` for anything that it does not know.
@@ -44,6 +45,7 @@ pub(crate) fn healthy(seen: &Seen) -> Option<Vec<Step>> {
         "/v1/sys/leader" => LEADS,
         "/v1/auth/token/lookup-self" => GOOD_TOKEN,
         "/v1/auth/token/renew-self" => RENEWED,
+        "/v1/sys/internal/ui/resultant-acl" => ACL,
         _ => return None,
     };
     Some(json(200, answer))

@@ -3,7 +3,7 @@
 use super::kit::{CLUSTER, Kit, healthy, ring, subjects};
 use crate::{
     LoginChoice, Secret, SnapshotDetails, VaultRaft,
-    client::tests::fake::{SNAPSHOT, TOKEN, chunked, error, json},
+    client::tests::fake::{CHUNKED, SNAPSHOT, Step, TOKEN, chunked, error, json, send},
     snapshot::{
         Limits, prove,
         tests::writer::{Packed, Snapshot, archive, gzip},
@@ -22,7 +22,7 @@ use backup_core::{
 };
 use futures::{StreamExt, stream};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 fn snapshot(index: u64, keys: usize) -> Vec<u8> {
     let mut snapshot = Snapshot::small(Packed::Deflated);
@@ -196,13 +196,17 @@ async fn with_login(login: &'static str, snapshot: Vec<u8>) -> Kit {
         _ => healthy(seen).unwrap_or_else(|| json(404, r#"{"errors":[]}"#)),
     })
     .await;
+    as_a_pod(&mut kit);
+    kit
+}
+
+fn as_a_pod(kit: &mut Kit) {
     kit.target.settings.token = None;
     kit.target.login = LoginChoice::Kubernetes {
         mount: "kubernetes".into(),
         role: "backup".into(),
         jwt: Secret::new("signed"),
     };
-    kit
 }
 
 #[tokio::test]
@@ -220,6 +224,29 @@ async fn the_token_of_a_login_is_revoked_at_the_end_whatever_the_end_is() {
     let batch = with_login(batch, snapshot(4711, 3)).await;
     batch.backup().await.unwrap();
     assert_eq!(batch.asked("/v1/auth/token/revoke-self"), 0);
+}
+
+#[tokio::test]
+async fn a_run_that_is_stopped_does_not_wait_for_a_revocation_that_does_not_come() {
+    let mut kit = Kit::answering(|seen| match seen.path.as_str() {
+        "/v1/auth/kubernetes/login" => json(200, LOGIN),
+        "/v1/auth/token/revoke-self" => vec![Step::Hang],
+        SNAPSHOT => vec![send(CHUNKED), Step::Hang],
+        _ => healthy(seen).unwrap_or_default(),
+    })
+    .await;
+    as_a_pod(&mut kit);
+    kit.target.settings.idle_timeout = Duration::from_secs(24 * 3600);
+    let stop = async {
+        while kit.asked(SNAPSHOT) == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        kit.cx.cancel.cancel();
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(60), async { tokio::join!(kit.backup(), stop).0 });
+    let stopped = ended.await.expect("it does not wait for a day").unwrap_err();
+    assert_eq!(stopped.kind(), ErrorKind::Cancelled);
+    assert!(kit.log.text().contains("could not be revoked"), "{}", kit.log.text());
 }
 
 #[tokio::test]
@@ -261,7 +288,7 @@ async fn a_server_that_cannot_be_backed_up_says_why_before_anything_is_written()
             false => healthy(seen).unwrap_or_default(),
         })
         .await;
-        kit.target.deadline = std::time::Duration::from_secs(1);
+        kit.target.deadline = Duration::from_secs(1);
         let failed = kit.backup().await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::SourceFailed);
         assert!(failed.chain().contains(why), "{failed:?}");

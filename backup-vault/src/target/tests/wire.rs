@@ -104,6 +104,20 @@ async fn a_line_that_breaks_or_stands_still_is_tried_again_and_leaves_nothing() 
 }
 
 #[tokio::test]
+async fn a_line_that_breaks_after_more_than_the_deadline_is_tried_again() {
+    let broken = |file: &[u8]| {
+        let pieces = file.chunks(300).take(4);
+        let drip = pieces.flat_map(|piece| [chunk(piece), Step::Wait(Duration::from_millis(300))]);
+        [send(CHUNKED)].into_iter().chain(drip).chain([Step::Reset]).collect()
+    };
+    let mut kit = Kit::new(move |n| if n < 2 { broken(&whole()) } else { chunked(&whole()) }).await;
+    // No longer than the pauses, and shorter than any of the broken transfers.
+    kit.target.deadline = Duration::from_secs(1);
+    kit.backup().await.unwrap();
+    assert_eq!(kit.asked(SNAPSHOT), 3);
+}
+
+#[tokio::test]
 async fn what_passes_is_forgotten() {
     let unmended = [
         chunked(&whole()[..1500]),

@@ -45,14 +45,33 @@ fn one_keep_rule_that_is_given_replaces_all_defaults() {
 fn a_token_may_stand_in_a_file_and_its_line_end_is_not_part_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
-    std::fs::write(&file, "hvs.geheim\n").unwrap();
-    let vault = config([("VAULT_TOKEN_FILE", file.to_str().unwrap())]).unwrap();
-    let Auth::Token(Some(token)) = vault.auth else {
-        panic!("no token")
-    };
-    assert_eq!(token.expose(), "hvs.geheim");
+    for ends in ["", "\n", "\r\n", "\n\n", "\r\n\r\n"] {
+        std::fs::write(&file, format!("hvs.geheim{ends}")).unwrap();
+        let vault = config([("VAULT_TOKEN_FILE", file.to_str().unwrap())]).unwrap();
+        let Auth::Token(Some(token)) = vault.auth else {
+            panic!("no token")
+        };
+        assert_eq!(token.expose(), "hvs.geheim");
+    }
     let error = config([("VAULT_TOKEN", "hvs.geheim"), ("VAULT_TOKEN_FILE", "/x")]).unwrap_err();
     assert_eq!(error.chain(), "VAULT_TOKEN and VAULT_TOKEN_FILE are both set");
+}
+
+#[test]
+fn what_cannot_be_a_token_is_refused_without_showing_it() {
+    for wrong in [
+        "hvs.geheim\n",
+        "hvs.geheim\r",
+        " hvs.geheim",
+        "Token: geheim",
+        "\u{feff}hvs.geheim",
+        "geheim\u{7f}",
+        "geh\u{e9}im",
+    ] {
+        let error = config([("VAULT_TOKEN", wrong)]).unwrap_err();
+        assert_eq!((error.kind(), error.hints().len()), (ErrorKind::Config, 1), "{wrong:?}");
+        assert!(!format!("{error:?}").contains("geh"), "{error:?}");
+    }
 }
 
 #[test]

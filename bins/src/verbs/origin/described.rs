@@ -44,7 +44,7 @@ impl fmt::Display for Described {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.from)?;
         if let Some(seconds) = self.age_seconds {
-            write!(f, ", {} old", age(seconds))?;
+            write!(f, ", {}", age(seconds))?;
         }
         match &self.objects[..] {
             [] => Ok(()),
@@ -54,11 +54,28 @@ impl fmt::Display for Described {
     }
 }
 
-/// In the largest unit that leaves more than one.
+/// In the largest unit that leaves more than one. What a machine with another clock made may be of tomorrow.
 fn age(seconds: i64) -> String {
+    if seconds < 0 {
+        let ahead = seconds.unsigned_abs();
+        return format!("{ahead} seconds in the future: the clocks differ");
+    }
     let units = [(86_400, "days"), (3_600, "hours"), (60, "minutes")];
     match units.into_iter().find(|(unit, _)| seconds >= 2 * unit) {
-        Some((unit, name)) => format!("{} {name}", seconds / unit),
-        None => format!("{seconds} seconds"),
+        Some((unit, name)) => format!("{} {name} old", seconds / unit),
+        None => format!("{seconds} seconds old"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_in_its_unit_and_one_of_the_future_as_that() {
+        assert_eq!(age(0), "0 seconds old");
+        assert_eq!(age(119), "119 seconds old");
+        assert_eq!(age(7200), "2 hours old");
+        assert_eq!(age(-899), "899 seconds in the future: the clocks differ");
     }
 }

@@ -111,20 +111,30 @@ impl SealedFile {
     }
 }
 
-/// The bytes of standard input: a sealed object of `component` is opened with the keys that `keyring` gives, everything else comes as it is.
+/// The bytes of standard input, opened as by [`opened`].
 #[must_use]
 pub fn piped(component: String, keyring: impl FnOnce() -> Result<Option<Arc<Keyring>>> + Send + 'static) -> ByteStream {
-    const NAME: &str = "standard input";
+    opened((input(), "standard input".to_owned()), component, keyring)
+}
+
+/// The bytes with this name: a sealed object of `component` is opened with the keys that `keyring` gives, everything else comes as it is. They are
+/// read once.
+#[must_use]
+pub fn opened(
+    (bytes, name): (ByteStream, String),
+    component: String,
+    keyring: impl FnOnce() -> Result<Option<Arc<Keyring>>> + Send + 'static,
+) -> ByteStream {
     let opened = async move {
-        let (beginning, bytes) = peek(input()).await?;
+        let (beginning, bytes) = peek(bytes).await?;
         if !is_sealed(&beginning) {
             return Ok(bytes);
         }
         let object = LooseObject::begin(bytes)
             .await
-            .map_err(|error| error.context(format!("open {NAME}")))?;
-        fits(&object, &component, NAME)?;
-        Ok::<_, Error>(named(object.content(keyring()?), NAME.to_owned()))
+            .map_err(|error| error.context(format!("open {name}")))?;
+        fits(&object, &component, &name)?;
+        Ok::<_, Error>(named(object.content(keyring()?), name))
     };
     stream::once(opened).try_flatten().boxed()
 }

@@ -209,6 +209,7 @@ impl Restore<'_> {
         if restored.state == RestoredState::Sealed {
             after::sealed(leader, self.facts, restored).await;
             let Some(patience) = self.request.wait_unsealed else {
+                after::sealed_secrets(restored, self.request.verify_path.as_deref());
                 return Ok(());
             };
             self.step(&format!("sealed: {}", next_steps::unseal(restored)));
@@ -248,6 +249,14 @@ impl Restored {
     #[must_use]
     pub fn is_cluster(&self, id: &str) -> Option<bool> {
         self.cluster_id.as_deref().map(|restored| restored == id)
+    }
+
+    /// Whether something that `request` wanted to have looked at was not: nobody unsealed the server in time, or the secrets were not listed. The
+    /// findings say why.
+    #[must_use]
+    pub fn unseen(&self, request: &RestoreRequest) -> bool {
+        let cluster = request.wait_unsealed.is_some() && self.cluster_id.is_none();
+        cluster || request.verify_path.is_some() && self.listing.is_none()
     }
 }
 

@@ -91,6 +91,15 @@ impl Origin {
         }
     }
 
+    /// The lineage of the backup, if there is a manifest that records it.
+    #[must_use]
+    pub fn lineage(&self) -> Option<&str> {
+        match self {
+            Self::Backup(backup) => Some(&backup.manifest.lineage),
+            Self::Key(_) | Self::File(_) | Self::Sealed(_) | Self::Input(_) => None,
+        }
+    }
+
     /// Whether a known key vouches for its bytes.
     #[must_use]
     pub fn is_authentic(&self) -> bool {

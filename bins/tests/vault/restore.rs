@@ -97,17 +97,29 @@ fn what_no_known_key_vouches_for_is_refused_with_13() {
 }
 
 #[test]
-fn a_server_that_nobody_unseals_is_a_finding_when_its_end_was_waited_for() {
-    let (_vault, bed) = healthy();
+fn what_was_to_be_looked_at_and_could_not_be_ends_with_12_without_strict_too() {
+    let path = "--verify-path=secret/platform/iam/";
+    for (seals, asked, why) in [
+        (true, "--wait-unsealed=1s", "nobody has unsealed it within 1 s"),
+        (true, path, "was not listed: the server is sealed"),
+        (false, path, "is it the right backup?"),
+    ] {
+        let (vault, bed) = healthy();
+        bed.snapshot();
+        vault.change(|state| state.seals = seals);
+        bed.run(&["restore", "--force", "--confirm", CLUSTER, asked])
+            .ends_with(12)
+            .shows(&["restored http"])
+            .says(&[why, "could not be: see the findings"]);
+    }
+}
+
+#[test]
+fn a_server_that_runs_with_the_id_of_another_cluster_ends_with_6_and_is_not_called_restored() {
+    let (vault, bed) = healthy();
     bed.snapshot();
-    bed.run(&[
-        "restore",
-        "--force",
-        "--confirm",
-        CLUSTER,
-        "--wait-unsealed=1s",
-        "--strict",
-    ])
-    .ends_with(12)
-    .says(&["nobody has unsealed it within 1 s"]);
+    vault.change(|state| (state.seals, state.cluster.1) = (false, "another-id"));
+    let ended = bed.run(&["restore", "--force", "--confirm", CLUSTER]);
+    let ended = ended.ends_with(6).says(&["its cluster id is another-id", "6f0c9c8e"]);
+    assert!(!ended.stdout.contains("restored"), "{}", ended.stdout);
 }

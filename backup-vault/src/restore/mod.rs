@@ -39,6 +39,8 @@ pub struct RestoreRequest {
     pub confirm: Option<String>,
     /// Takes a snapshot of another cluster, or of other unseal keys, too.
     pub force: bool,
+    /// The id of the cluster that the snapshot is of, where something records it.
+    pub of_cluster: Option<String>,
     /// Restores a cluster of more than one server.
     pub allow_many_peers: bool,
     /// Waits so long for somebody to unseal the restored server.
@@ -93,6 +95,16 @@ pub struct Restored {
 }
 
 impl VaultRaft {
+    /// The id of the target's cluster. Needs no token.
+    ///
+    /// # Errors
+    /// `SourceFailed` if it is sealed, not initialised, or without Raft; `SourceUnreachable`.
+    pub async fn cluster_id(&self, cx: &Context) -> Result<String> {
+        let vault = Vault::new(self.settings.clone())?;
+        let looked = async { Ok(crate::target::cluster(&vault).await?.id) };
+        unless_cancelled(&cx.cancel, looked).await
+    }
+
     /// Everything that a restore looks at before it begins. Changes nothing; a login makes a token for the time of the look. A missing confirmation
     /// is none of its business, a wrong one is.
     ///

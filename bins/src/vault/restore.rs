@@ -2,6 +2,7 @@
 
 mod proven;
 mod report;
+mod whose;
 
 use super::{PROGRAM, inspect::proof, target::target};
 use crate::{
@@ -32,7 +33,7 @@ pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()>
     let mut findings = origin.announce(context, &cx, "Vault");
     let step = "proving the whole snapshot before the server is touched";
     context.events.emit(Event::Step(step.to_owned()));
-    let request = request(args);
+    let request = request(args, &origin);
     if context.config.dry_run {
         return dry_run(context, (&cx, &target), (&origin, args), findings).await;
     }
@@ -47,10 +48,11 @@ pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()>
     strict(context, &findings, "the restore is complete")
 }
 
-fn request(args: &RestoreArgs) -> RestoreRequest {
+fn request(args: &RestoreArgs, origin: &Origin) -> RestoreRequest {
     RestoreRequest {
         confirm: args.confirm.clone(),
         force: args.force,
+        of_cluster: origin.lineage().map(str::to_owned),
         allow_many_peers: args.allow_many_peers,
         wait_unsealed: args.wait_unsealed,
         verify_path: args.verify_path.clone(),
@@ -62,12 +64,14 @@ async fn find(cx: &core::Context, target: &VaultRaft, args: &RestoreArgs) -> Res
     if from == Some("-") {
         return Ok(Origin::Input(VaultRaft::COMPONENT.to_owned()));
     }
+    let lineage = whose::whose(cx, target, args).await?;
     let wanted = Wanted {
         program: PROGRAM,
         target,
         artifact: SNAPSHOT,
         from,
         at: args.at,
+        lineage: lineage.as_deref(),
         allow_unauthenticated: args.allow_unauthenticated_origin,
         instead: |_, holds| format!("it belongs to a backup of {holds}"),
     };
@@ -83,7 +87,7 @@ async fn dry_run(
 ) -> Result<()> {
     let facts = super::inspect::facts(context, origin.open(cx), proof(args.lenient_trailer)).await;
     let facts = facts.map_err(|error| origin.explain(error))?;
-    let preflight = target.preflight(cx, &facts, &request(args)).await?;
+    let preflight = target.preflight(cx, &facts, &request(args, origin)).await?;
     tell(context, &preflight.findings);
     let planned = PlannedRestore::new(origin.described(cx), &facts, &preflight);
     context.output.report(&planned)?;

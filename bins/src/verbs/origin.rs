@@ -2,10 +2,12 @@
 
 mod described;
 mod find;
+mod lineages;
 mod sealed;
 
 pub use described::Described;
 pub use find::Wanted;
+pub use lineages::newest_of_each;
 pub use sealed::{SealedFile, piped};
 
 use crate::context::Context;

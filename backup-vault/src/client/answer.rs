@@ -57,6 +57,11 @@ impl Answer {
         VaultError::new(kind(self.status, &said), doing).said(shown(self.status, &said))
     }
 
+    /// Whether it is an error in Vault's own form. A proxy has another.
+    pub(super) fn is_vaults(&self) -> bool {
+        serde_json::from_slice::<Errors>(&self.body).is_ok()
+    }
+
     /// The errors, or the first line of an answer that is not Vault's.
     fn said(&self) -> String {
         match serde_json::from_slice::<Errors>(&self.body) {
@@ -80,6 +85,7 @@ fn kind(status: StatusCode, said: &str) -> VaultErrorKind {
         400 if says("could not verify hash file") => K::OtherSeal,
         400 if says("unavailable in namespaces") || says("root namespace") => K::Namespace,
         _ if says("raft storage is not in use") || says("unsupported path") => K::NotRaft,
+        413 => K::BodyLimit,
         429 => K::Throttled,
         503 if says("overloaded") => K::Throttled,
         _ if says("nothing new to snapshot") => K::NothingNew,

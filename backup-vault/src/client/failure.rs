@@ -72,6 +72,15 @@ pub enum VaultErrorKind {
     /// It took the snapshot, and nothing came of it.
     #[error("it took the snapshot, and its old state is still in force")]
     NotInForce,
+    /// It took the snapshot, and the last look at it told nothing.
+    #[error("it took the snapshot, and nothing certain was heard of it since")]
+    Unheard,
+    /// A proxy before it answered in its place (5xx).
+    #[error("a proxy before the server answered in its place")]
+    Gateway,
+    /// More than it, or a proxy before it, takes in one request.
+    #[error("the request is larger than is taken")]
+    BodyLimit,
     /// It failed by itself (5xx).
     #[error("the server failed")]
     Server,
@@ -108,6 +117,7 @@ impl VaultError {
             | K::Throttled
             | K::RedirectLoop
             | K::RedirectUnreachable
+            | K::Gateway
             | K::Server => Retry::Maybe,
             _ => Retry::Never,
         };
@@ -223,6 +233,13 @@ fn hint(kind: VaultErrorKind, policy: Option<&str>) -> Option<String> {
         }
         K::OtherSeal => "restore it with --force: then the unseal keys of the ORIGINAL cluster open this one",
         K::NotInForce => "the answer to a restore comes before the restore: why it failed is in the log of the server",
+        K::Unheard => {
+            "the restored state may be in force: look at the server and its log before you try again; once restored it opens with the ORIGINAL keys"
+        }
+        K::Gateway => "raise the timeout of the proxy before Vault, or set VAULT_ADDR to an address behind it",
+        K::BodyLimit => {
+            "raise the body limit of the proxy before Vault (nginx: `client_max_body_size 0`), or set VAULT_ADDR to an address behind it"
+        }
         K::UploadCut => {
             "raise http_read_timeout in the listener of the server (30 s by default) to `30m`, and its free space for temporary files"
         }
@@ -235,9 +252,13 @@ impl From<VaultError> for Error {
     fn from(error: VaultError) -> Self {
         use VaultErrorKind as K;
         let kind = match error.kind {
-            K::Unreachable | K::Interrupted | K::Stalled | K::Tls | K::RedirectUnreachable => {
-                ErrorKind::SourceUnreachable
-            }
+            K::Unreachable
+            | K::Interrupted
+            | K::Stalled
+            | K::Tls
+            | K::RedirectUnreachable
+            | K::Gateway
+            | K::Unheard => ErrorKind::SourceUnreachable,
             K::TokenMissing => ErrorKind::Config,
             K::RedirectRefused | K::OtherSeal => ErrorKind::Refused,
             _ => ErrorKind::SourceFailed,

@@ -44,7 +44,7 @@ impl Vault {
     /// server is sealed. Errors on the way are part of a restore. Changes nothing.
     ///
     /// # Errors
-    /// `NotInForce` if the time is over; its cause is the last error, if there was one.
+    /// If the time is over: `NotInForce` if the marker was there at the last look; else `Unheard`, whose cause is the last error.
     pub async fn await_restored(&self, nonce: &str, wait: Wait) -> Result<RestoredState> {
         let until = Instant::now() + wait.at_most;
         let (mut gone, mut last) = (0, None);
@@ -60,10 +60,11 @@ impl Vault {
             }
             sleep(wait.every).await;
         }
-        let error = VaultError::new(VaultErrorKind::NotInForce, self.endpoint.doing("wait for the restore"));
+        let doing = self.endpoint.doing("wait for the restore");
         Err(match last {
-            Some(last) => error.because(last),
-            None => error,
+            Some(last) => VaultError::new(VaultErrorKind::Unheard, doing).because(last),
+            None if gone > 0 => VaultError::new(VaultErrorKind::Unheard, doing),
+            None => VaultError::new(VaultErrorKind::NotInForce, doing),
         })
     }
 

@@ -41,7 +41,8 @@ impl Vault {
     /// nothing moves for the idle timeout. If the future is dropped, the body ends early, and Vault refuses it.
     ///
     /// # Errors
-    /// The error of `snapshot` itself, and whatever Vault answers: `OtherSeal` without `force`, `UploadCut` after its own `http_read_timeout`.
+    /// The error of `snapshot` itself, and whatever Vault answers: `OtherSeal` without `force`, `UploadCut` after its own `http_read_timeout`. One of
+    /// kind `SourceUnreachable` (`Gateway` too: a proxy answered) after the last byte does not say that Vault has not taken it.
     pub async fn send_snapshot(&self, snapshot: ByteStream, length: u64, force: bool) -> Result<()> {
         let path = if force {
             "sys/storage/raft/snapshot-force"
@@ -87,13 +88,18 @@ impl Vault {
             return Err(VaultError::new(VaultErrorKind::NoLeader, doing).said("it has just lost the lead"));
         }
         match tokio::time::timeout(self.endpoint.idle(), Answer::read(response, &doing)).await {
-            Ok(answer) => answer?
-                .good(&doing)
-                .map(drop)
-                .map_err(|error| error.needing(RESTORE_POLICY)),
+            Ok(answer) => judged(answer?, &doing),
             Err(_) => Err(self.stall(request)),
         }
     }
+}
+
+fn judged(answer: Answer, doing: &str) -> Result<(), VaultError> {
+    let foreign = answer.status.is_server_error() && !answer.is_vaults();
+    answer.good(doing).map(drop).map_err(|error| match foreign {
+        true => error.of_kind(VaultErrorKind::Gateway),
+        false => error.needing(RESTORE_POLICY),
+    })
 }
 
 fn counted(source: Source, sending: Arc<Sending>) -> Body {

@@ -14,6 +14,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The subject of findings about what was to be listed.
+const SECRETS: &str = "secrets";
 /// Elections are over by then.
 const ELECTED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -42,6 +44,16 @@ pub(super) async fn sealed(leader: &Vault, facts: &SnapshotFacts, restored: &mut
                 .push(finding(SEAL, chain, "read the log of the server"));
         }
     }
+}
+
+/// Nothing can be listed there yet.
+pub(super) fn sealed_secrets(restored: &mut Restored, path: Option<&str>) {
+    let Some(path) = path else { return };
+    restored.findings.push(finding(
+        SECRETS,
+        format!("{path} was not listed: the server is sealed"),
+        "--wait-unsealed waits for somebody who unseals it, and lists it then",
+    ));
 }
 
 /// Waits until somebody has unsealed the server; false if nobody did.
@@ -74,7 +86,7 @@ pub(super) async fn look(target: &VaultRaft, leader: &Vault, restored: &mut Rest
     let Some(path) = path else { return };
     match list(target, leader, path).await {
         Ok(names) if names.is_empty() => restored.findings.push(finding(
-            "secrets",
+            SECRETS,
             format!("there are none at {path}"),
             "is it the right path, and the right backup?",
         )),
@@ -85,9 +97,10 @@ pub(super) async fn look(target: &VaultRaft, leader: &Vault, restored: &mut Rest
             });
         }
         Err(error) => restored.findings.push(finding(
-            "secrets",
+            SECRETS,
             format!("{path} could not be listed: {}", error.chain()),
-            "a token of before the restore is not valid any more: take one of the restored cluster for `vault kv list`",
+            "a token of before the restore is not valid any more: take one of the restored cluster for `vault kv list`; if that is refused too, \
+             nothing may be mounted there (Vault says the same of both): is it the right backup?",
         )),
     }
 }

@@ -17,7 +17,7 @@ use backup_core::{
     Error, ErrorKind, Result,
     clock::random,
     context::Context,
-    event::{Event, Finding},
+    event::{Event, Finding, Severity},
     hex,
     pipeline::ByteStream,
 };
@@ -25,6 +25,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 pub use preflight::Preflight;
+use send::Given;
 
 /// Bytes of state that any server takes in within a second.
 const SWITCHED_PER_SECOND: u64 = 8 << 20;
@@ -39,6 +40,8 @@ pub struct RestoreRequest {
     pub confirm: Option<String>,
     /// Takes a snapshot of another cluster, or of other unseal keys, too.
     pub force: bool,
+    /// The id of the cluster that the snapshot is of, where something records it.
+    pub of_cluster: Option<String>,
     /// Restores a cluster of more than one server.
     pub allow_many_peers: bool,
     /// Waits so long for somebody to unseal the restored server.
@@ -93,6 +96,16 @@ pub struct Restored {
 }
 
 impl VaultRaft {
+    /// The id of the target's cluster. Needs no token.
+    ///
+    /// # Errors
+    /// `SourceFailed` if it is sealed, not initialised, or without Raft; `SourceUnreachable`.
+    pub async fn cluster_id(&self, cx: &Context) -> Result<String> {
+        let vault = Vault::new(self.settings.clone())?;
+        let looked = async { Ok(crate::target::cluster(&vault).await?.id) };
+        unless_cancelled(&cx.cancel, looked).await
+    }
+
     /// Everything that a restore looks at before it begins. Changes nothing; a login makes a token for the time of the look. A missing confirmation
     /// is none of its business, a wrong one is.
     ///
@@ -116,7 +129,8 @@ impl VaultRaft {
     ///
     /// # Errors
     /// `Refused` before anything changes: no confirmation, more than one server, a snapshot of another cluster without force. `Damaged` if the
-    /// bytes are others. `SourceFailed` if Vault refuses them or its old state stays in force.
+    /// bytes are others. `SourceFailed` if Vault refuses them or its old state stays in force. `SourceUnreachable` if nothing is heard of it: a hint
+    /// says so where it may have taken them.
     pub async fn restore(
         &self,
         cx: &Context,
@@ -192,15 +206,48 @@ impl Restore<'_> {
         let marked = unless_cancelled(cancel, async { Ok(leader.write_marker(&nonce).await?) }).await;
         marked.map_err(|error| error.hint("a restore needs a service token: batch tokens have no cubbyhole"))?;
         let began = self.step("sending the snapshot");
-        unless_cancelled(cancel, self.send(leader, snapshot)).await?;
+        let given = Given::default();
+        let answered = unless_cancelled(cancel, self.send(leader, snapshot, given.clone())).await;
+        let lost = unanswered(answered, given.all(self.facts.length))?;
         restored.phase("send", began);
-        let began = self.step("Vault has taken the snapshot; waiting until it is in force");
-        let switched = async { Ok(leader.await_restored(&nonce, self.wait).await?) };
-        restored.state = unless_cancelled(cancel, switched).await.map_err(too_late)?;
+        let began = Instant::now();
+        match lost {
+            None => {
+                self.step("Vault has taken the snapshot; waiting until it is in force");
+                let switched = async { Ok(leader.await_restored(&nonce, self.wait).await?) };
+                restored.state = unless_cancelled(cancel, switched).await.map_err(too_late)?;
+            }
+            Some(lost) => self.without_answer(leader, &nonce, lost, restored).await?,
+        }
         restored.phase("switch", began);
         unless_cancelled(cancel, self.after(leader, restored))
             .await
             .map_err(too_late)
+    }
+
+    /// All of it was sent, and Vault has said nothing: the marker tells whether it was taken. That the server is sealed does not: it may have been
+    /// started again.
+    async fn without_answer(&self, leader: &Vault, nonce: &str, lost: Error, restored: &mut Restored) -> Result<()> {
+        self.step("no answer of Vault's, which had the whole snapshot; looking whether it comes into force");
+        let looked = async { Ok(leader.await_restored(nonce, self.wait).await?) };
+        match unless_cancelled(&self.cx.cancel, looked).await {
+            Ok(RestoredState::InForce) => {
+                restored.state = RestoredState::InForce;
+                restored.findings.push(Finding {
+                    severity: Severity::Warning,
+                    subject: "answer".to_owned(),
+                    message: format!("Vault's never came, and the restored state is in force: {}", lost.chain()),
+                    hint: None,
+                });
+                Ok(())
+            }
+            Ok(RestoredState::Sealed) => Err(lost.hint(format!(
+                "Vault may have restored it all the same: the server is sealed now, and opens with the ORIGINAL keys ({} of {}) if it did, with those of before if it was only started again",
+                self.facts.seal.threshold, self.facts.seal.shares
+            ))),
+            Err(error) if error.kind() == ErrorKind::Cancelled => Err(error.hint(MAY_RESTORE)),
+            Err(error) => Err(lost.hint(MAY_RESTORE).hint(format!("the last look at it: {}", error.chain()))),
+        }
     }
 
     /// What is done is done: from here on, what goes wrong is a finding.
@@ -209,6 +256,7 @@ impl Restore<'_> {
         if restored.state == RestoredState::Sealed {
             after::sealed(leader, self.facts, restored).await;
             let Some(patience) = self.request.wait_unsealed else {
+                after::sealed_secrets(restored, self.request.verify_path.as_deref());
                 return Ok(());
             };
             self.step(&format!("sealed: {}", next_steps::unseal(restored)));
@@ -249,6 +297,14 @@ impl Restored {
     pub fn is_cluster(&self, id: &str) -> Option<bool> {
         self.cluster_id.as_deref().map(|restored| restored == id)
     }
+
+    /// Whether something that `request` wanted to have looked at was not: nobody unsealed the server in time, or the secrets were not listed. The
+    /// findings say why.
+    #[must_use]
+    pub fn unseen(&self, request: &RestoreRequest) -> bool {
+        let cluster = request.wait_unsealed.is_some() && self.cluster_id.is_none();
+        cluster || request.verify_path.is_some() && self.listing.is_none()
+    }
 }
 
 /// The name is asked for before any token is used.
@@ -259,6 +315,18 @@ async fn confirmation_given(request: &RestoreRequest, vault: &Vault) -> Result<(
     let name = crate::target::cluster(vault).await?.name;
     let message = format!("this replaces everything in the cluster {name}, and was not confirmed");
     Err(Error::new(ErrorKind::Refused, message).hint(format!("--confirm {name}")))
+}
+
+const MAY_RESTORE: &str = "Vault may restore it all the same: look before you try again";
+
+/// The error of a server that may have taken the snapshot, and whose answer did not come.
+fn unanswered(answered: Result<()>, all_given: bool) -> Result<Option<Error>> {
+    match answered {
+        Ok(()) => Ok(None),
+        Err(error) if all_given && error.kind() == ErrorKind::SourceUnreachable => Ok(Some(error)),
+        Err(error) if all_given && error.kind() == ErrorKind::Cancelled => Err(error.hint(MAY_RESTORE)),
+        Err(error) => Err(error),
+    }
 }
 
 fn too_late(error: Error) -> Error {

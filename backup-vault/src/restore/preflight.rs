@@ -50,6 +50,7 @@ pub(super) async fn look(
             return Err(error);
         }
     };
+    let own = unneeded_force(request, &cluster.id);
     let preflight = Preflight {
         cluster_name: cluster.name,
         cluster_id: cluster.id,
@@ -57,7 +58,7 @@ pub(super) async fn look(
         leader: leader.address().to_string(),
         peers,
         restart_first: request.force && other_numbers(&seal, facts),
-        findings: seals(&seal, facts, request.force).into_iter().collect(),
+        findings: own.into_iter().chain(seals(&seal, facts, request.force)).collect(),
         seal,
     };
     Ok((preflight, login, leader))
@@ -117,7 +118,7 @@ fn seals(now: &SealStatus, facts: &SnapshotFacts, force: bool) -> Option<Finding
             now.kind, facts.seal.kind
         );
         let hint = "configure the target with the seal of the original cluster";
-        return Some(finding(message, hint));
+        return Some(finding(SEAL, message, hint));
     }
     if !other_numbers(now, facts) {
         return None;
@@ -129,19 +130,32 @@ fn seals(now: &SealStatus, facts: &SnapshotFacts, force: bool) -> Option<Finding
     );
     Some(if force {
         finding(
+            SEAL,
             format!("{numbers}: once restored it must be started again before it takes the ORIGINAL keys"),
             "have somebody at hand who may restart it; if it asks for as many as before even then, the restore has failed half-way: read its log",
         )
     } else {
         let message = format!("{numbers}: it is of another cluster, and Vault will refuse it");
-        finding(message, "restore it with --force")
+        finding(SEAL, message, "restore it with --force")
     })
 }
 
-fn finding(message: String, hint: &str) -> Finding {
+/// Whoever forces it means another cluster's snapshot, or does not know that this one is its own.
+fn unneeded_force(request: &RestoreRequest, target: &str) -> Option<Finding> {
+    let own = request.force && request.of_cluster.as_deref() == Some(target);
+    own.then(|| {
+        finding(
+            "cluster",
+            format!("the snapshot is of the target itself ({target}): --force is not needed"),
+            "if another cluster's was meant: `list` shows whose each is, --at ID restores it",
+        )
+    })
+}
+
+fn finding(subject: &str, message: String, hint: &str) -> Finding {
     Finding {
         severity: Severity::Warning,
-        subject: SEAL.into(),
+        subject: subject.into(),
         message,
         hint: Some(hint.into()),
     }

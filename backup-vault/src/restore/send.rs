@@ -9,17 +9,29 @@ use backup_core::{Error, ErrorKind, Result, pipeline::ByteStream};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest as _, Sha256};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// How many bytes of a snapshot were given to the connection.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Given(Arc<AtomicU64>);
+
+impl Given {
+    /// Whether Vault may have all `length` bytes: then it restores them, whatever becomes of its answer.
+    pub(super) fn all(&self, length: u64) -> bool {
+        self.0.load(Ordering::Relaxed) >= length
+    }
+}
 
 impl Restore<'_> {
-    pub(super) async fn send(&self, leader: &Vault, snapshot: ByteStream) -> Result<()> {
-        let same = matching(snapshot, self.facts);
-        let sent = leader.send_snapshot(same, self.facts.length, self.request.force).await;
-        sent.map_err(|error| match error.kind() {
-            ErrorKind::SourceUnreachable => {
-                error.hint("if all of it had been sent, Vault may restore it all the same: look before you try again")
-            }
-            _ => error,
-        })
+    pub(super) async fn send(&self, leader: &Vault, snapshot: ByteStream, given: Given) -> Result<()> {
+        let same = matching(snapshot, self.facts).inspect_ok(move |piece| {
+            given.0.fetch_add(piece.len() as u64, Ordering::Relaxed);
+        });
+        let length = self.facts.length;
+        leader.send_snapshot(same.boxed(), length, self.request.force).await
     }
 }
 

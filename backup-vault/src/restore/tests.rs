@@ -16,7 +16,10 @@ use backup_core::{ErrorKind, Result, pipeline::ByteStream};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -287,16 +290,96 @@ async fn a_restore_that_nobody_unseals_is_done_with_a_finding() {
     );
 }
 
+/// What was written last is there.
+fn keeps_its_marker() -> impl Fn(&Seen) -> Option<Vec<Step>> + Send + Sync {
+    let written = Mutex::new(String::new());
+    move |seen: &Seen| {
+        let mut written = written.lock().unwrap();
+        match (seen.path == MARKER, seen.method.as_str()) {
+            (true, "POST") => {
+                *written = String::from_utf8(seen.body.clone()).unwrap();
+                Some(json(204, ""))
+            }
+            (true, _) => Some(json(200, &format!(r#"{{"data":{written}}}"#))),
+            _ => None,
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_204_after_which_the_old_state_stays_is_a_failure() {
-    let kit = server(|seen| {
-        // Whatever was written last is there.
-        (seen.path == MARKER && seen.method == "GET").then(|| json(500, r#"{"errors":["x"]}"#))
-    })
-    .await;
+    let kit = server(keeps_its_marker()).await;
     let failed = restore(&kit, &file(), &request()).await.unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::SourceFailed);
     assert!(failed.chain().contains("old state is still in force"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn of_a_server_that_never_comes_back_after_a_204_nobody_says_which_state_is_in_force() {
+    for answer in [vec![Step::Reset], error(500, "x")] {
+        let kit = server(move |seen| (seen.path == MARKER && seen.method == "GET").then(|| answer.clone())).await;
+        let failed = restore(&kit, &file(), &request()).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::SourceUnreachable, "{failed:?}");
+        assert!(failed.to_string().contains("nothing certain was heard"), "{failed:?}");
+        assert!(failed.hints()[0].contains("may be in force"), "{failed:?}");
+    }
+}
+
+/// What a proxy answers that had no patience.
+fn gateway_timeout() -> Vec<Step> {
+    let page = "<html>504 Gateway Time-out</html>";
+    let head = format!(
+        "HTTP/1.1 504 X\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n",
+        page.len()
+    );
+    vec![Step::Send((head + page).into())]
+}
+
+#[tokio::test]
+async fn where_a_proxy_answers_for_vault_the_marker_tells_whether_it_was_restored() {
+    for lost in [gateway_timeout(), vec![Step::Reset]] {
+        let kit = server(move |seen| (seen.path == FORCE).then(|| lost.clone())).await;
+        let restored = restore(&kit, &file(), &request()).await.unwrap();
+        assert_eq!(restored.state, RestoredState::InForce);
+        let told = &restored.findings.last().unwrap().message;
+        assert!(told.contains("the restored state is in force"), "{restored:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_of_a_server_that_seals_or_keeps_its_state_says_that_vault_may_restore_it() {
+    let (sealing, keeping) = (seals_after(1, usize::MAX), keeps_its_marker());
+    let lost = |seen: &Seen| (seen.path == FORCE).then(gateway_timeout);
+    let sealed = server(move |seen| {
+        let known = sealing(seen);
+        lost(seen).or(known)
+    });
+    let kept = server(move |seen| lost(seen).or_else(|| keeping(seen)));
+    for (kit, hint) in [
+        (sealed.await, "ORIGINAL keys (3 of 5)"),
+        (kept.await, "look before you try again"),
+    ] {
+        let failed = restore(&kit, &file(), &request()).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::SourceUnreachable, "{failed:?}");
+        let hints = failed.hints().join("; ");
+        assert!(hints.contains("all the same") && hints.contains(hint), "{failed:?}");
+    }
+}
+
+#[tokio::test]
+async fn stopped_after_the_last_byte_it_says_that_vault_may_restore_it_all_the_same() {
+    let kit = server(|seen| (seen.path == FORCE).then(|| vec![Step::Hang])).await;
+    let stop = async {
+        while kit.asked(FORCE) == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        kit.cx.cancel.cancel();
+    };
+    let (file, request) = (file(), request());
+    let (stopped, ()) = tokio::join!(restore(&kit, &file, &request), stop);
+    let stopped = stopped.unwrap_err();
+    assert_eq!(stopped.kind(), ErrorKind::Cancelled);
+    assert!(stopped.hints()[0].contains("all the same"), "{stopped:?}");
 }
 
 #[tokio::test]

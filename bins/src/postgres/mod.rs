@@ -8,7 +8,9 @@ use crate::{
     context::Context,
     verbs::{
         backup::{Job, backup},
-        check, list, prune, verify,
+        check,
+        list::{self, Shows},
+        prune, verify,
     },
 };
 use backup_core::{Result, run::BackupReport};
@@ -27,7 +29,7 @@ pub async fn run(args: PostgresArgs, context: Context) -> Result<()> {
         Asked::Dump => Box::pin(dump(cx)).await,
         Asked::Restore(what) => Box::pin(restore::restore(cx, what)).await,
         Asked::Verify(what) => Box::pin(verify::verify(cx, PROGRAM, &target(cx)?, what)).await,
-        Asked::List => Box::pin(list::list(cx, PROGRAM)).await,
+        Asked::List => Box::pin(list::list(cx, PROGRAM, |_| Shows::default())).await,
         Asked::Prune => Box::pin(prune::prune(cx, PROGRAM, &target(cx)?)).await,
         Asked::Check => Box::pin(check::check(cx, PROGRAM, &target(cx)?, None)).await,
     }

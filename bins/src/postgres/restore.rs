@@ -96,6 +96,7 @@ fn wanted<'a>(target: &'a PgDump, args: &RestoreArgs, from: Option<&'a str>, art
         artifact,
         from,
         at: args.at,
+        lineage: None,
         allow_unauthenticated: args.allow_unauthenticated_origin,
         instead: |from, holds| match holds {
             GLOBALS => format!("these are roles and tablespaces: restore --globals {from}"),

@@ -104,6 +104,7 @@ async fn in_store(context: &Context, args: &InspectArgs) -> Result<(String, Snap
         artifact: SNAPSHOT,
         from: Some(what).filter(|_| at.is_none()),
         at,
+        lineage: None,
         // To look at it harms nobody.
         allow_unauthenticated: true,
         instead: |_, holds| format!("it belongs to a backup of {holds}"),

@@ -1,5 +1,6 @@
 //! The verbs of `backup-vault`.
 
+mod about;
 mod inspect;
 mod policy;
 mod restore;
@@ -10,10 +11,13 @@ use crate::{
     context::Context,
     verbs::{
         backup::{Job, backup},
-        check, list, prune, verify,
+        check,
+        list::{self, Shows},
+        prune, verify,
     },
 };
-use backup_core::{Result, run::BackupReport};
+use about::About;
+use backup_core::{Result, catalog::Manifest, run::BackupReport};
 use target::{stored, target};
 
 /// The name in manifests and headers.
@@ -30,7 +34,7 @@ pub async fn run(args: VaultArgs, context: Context) -> Result<()> {
         Asked::Restore(what) => Box::pin(restore::restore(cx, what)).await,
         Asked::Inspect(what) => Box::pin(inspect::inspect(cx, what)).await,
         Asked::Verify(what) => Box::pin(verify::verify(cx, PROGRAM, &stored(cx)?, what)).await,
-        Asked::List => Box::pin(list::list(cx, PROGRAM)).await,
+        Asked::List => Box::pin(list::list(cx, PROGRAM, about)).await,
         Asked::Prune => Box::pin(prune::prune(cx, PROGRAM, &stored(cx)?)).await,
         Asked::Check => {
             let target = target(cx)?;
@@ -59,4 +63,13 @@ fn last_line(report: &BackupReport, _: &str) -> String {
         manifest.id,
         manifest.plain_length()
     )
+}
+
+/// A store may have backups of several clusters.
+fn about(manifest: &Manifest) -> Shows {
+    let about = About::of(manifest);
+    Shows {
+        remark: Some(about.to_string()),
+        fields: about.fields(),
+    }
 }

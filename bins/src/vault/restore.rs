@@ -2,6 +2,7 @@
 
 mod proven;
 mod report;
+mod whose;
 
 use super::{PROGRAM, inspect::proof, target::target};
 use crate::{
@@ -14,10 +15,10 @@ use crate::{
     },
 };
 use backup_core::{
-    self as core, Result,
-    event::{Event, Finding, Severity},
+    self as core, Error, ErrorKind, Result,
+    event::{Event, Finding},
 };
-use backup_vault::{RestoreRequest, Restored, SnapshotDetails, VaultRaft, target::SNAPSHOT};
+use backup_vault::{RestoreRequest, Restored, VaultRaft, target::SNAPSHOT};
 use proven::Proven;
 use report::{PlannedRestore, Shown};
 
@@ -32,26 +33,26 @@ pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()>
     let mut findings = origin.announce(context, &cx, "Vault");
     let step = "proving the whole snapshot before the server is touched";
     context.events.emit(Event::Step(step.to_owned()));
-    let request = request(args);
+    let request = request(args, &origin);
     if context.config.dry_run {
         return dry_run(context, (&cx, &target), (&origin, args), findings).await;
     }
     let proven = Proven::read(context, (&cx, &target), &origin, proof(args.lenient_trailer)).await;
     let Proven { facts, bytes, took } = proven.map_err(|error| origin.explain(error))?;
     let restored = target.restore(&cx, bytes, &facts, &request).await;
-    let mut restored = restored.map_err(|error| origin.explain(error))?;
-    let other = another_cluster(&origin, &restored);
-    tell(context, other.as_slice());
-    restored.findings.extend(other);
+    let restored = restored.map_err(|error| origin.explain(error))?;
+    same_cluster(&origin, &restored)?;
     context.output.report(&Shown::new(&origin, &facts, took, &restored))?;
+    looked(&request, &restored)?;
     findings.extend(restored.findings);
     strict(context, &findings, "the restore is complete")
 }
 
-fn request(args: &RestoreArgs) -> RestoreRequest {
+fn request(args: &RestoreArgs, origin: &Origin) -> RestoreRequest {
     RestoreRequest {
         confirm: args.confirm.clone(),
         force: args.force,
+        of_cluster: origin.lineage().map(str::to_owned),
         allow_many_peers: args.allow_many_peers,
         wait_unsealed: args.wait_unsealed,
         verify_path: args.verify_path.clone(),
@@ -63,12 +64,14 @@ async fn find(cx: &core::Context, target: &VaultRaft, args: &RestoreArgs) -> Res
     if from == Some("-") {
         return Ok(Origin::Input(VaultRaft::COMPONENT.to_owned()));
     }
+    let lineage = whose::whose(cx, target, args).await?;
     let wanted = Wanted {
         program: PROGRAM,
         target,
         artifact: SNAPSHOT,
         from,
         at: args.at,
+        lineage: lineage.as_deref(),
         allow_unauthenticated: args.allow_unauthenticated_origin,
         instead: |_, holds| format!("it belongs to a backup of {holds}"),
     };
@@ -84,7 +87,7 @@ async fn dry_run(
 ) -> Result<()> {
     let facts = super::inspect::facts(context, origin.open(cx), proof(args.lenient_trailer)).await;
     let facts = facts.map_err(|error| origin.explain(error))?;
-    let preflight = target.preflight(cx, &facts, &request(args)).await?;
+    let preflight = target.preflight(cx, &facts, &request(args, origin)).await?;
     tell(context, &preflight.findings);
     let planned = PlannedRestore::new(origin.described(cx), &facts, &preflight);
     context.output.report(&planned)?;
@@ -92,16 +95,29 @@ async fn dry_run(
     strict(context, &findings, "the restore was planned")
 }
 
-/// A restored cluster has the id of the one that was backed up.
-fn another_cluster(origin: &Origin, restored: &Restored) -> Option<Finding> {
-    let details = SnapshotDetails::of(origin.artifact()?).ok()?;
-    let other = restored.is_cluster(&details.cluster_id) == Some(false);
-    other.then(|| Finding {
-        severity: Severity::Error,
-        subject: "cluster".to_owned(),
-        message: format!("its id is not {}, which the manifest records", details.cluster_id),
-        hint: Some("look at the log of the server: what is in force is another state".to_owned()),
-    })
+/// A restored cluster has the id of the one that was backed up. One that has another was not restored, whatever it answered.
+fn same_cluster(origin: &Origin, restored: &Restored) -> Result<()> {
+    match (&restored.cluster_id, origin.lineage()) {
+        (Some(id), Some(wanted)) if id != wanted => {
+            let server = &restored.server;
+            let message = format!(
+                "{server} runs with another state than the one it was sent: its cluster id is {id}, the manifest records {wanted}"
+            );
+            Err(Error::new(ErrorKind::SourceFailed, message)
+                .hint("the restore has failed on the server: read its log before you try again"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What was asked to be looked at, and could not be, is no success.
+fn looked(request: &RestoreRequest, restored: &Restored) -> Result<()> {
+    if restored.unseen(request) {
+        let message =
+            "the snapshot was restored, and what was to be looked at afterwards could not be: see the findings";
+        return Err(Error::new(ErrorKind::Findings, message));
+    }
+    Ok(())
 }
 
 fn tell(context: &Context, findings: &[Finding]) {

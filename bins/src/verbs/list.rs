@@ -8,26 +8,36 @@ use crate::{
 };
 use backup_core::{
     Result,
-    catalog::{Entry, Mode, foreign, list as catalog},
+    catalog::{Entry, Manifest, Mode, foreign, list as catalog},
     event::{Event, Finding, Severity},
 };
 use futures::TryStreamExt;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// How many foreign keys are named.
 const NAMED: usize = 5;
+
+/// What a program shows of a backup beside what all of them do.
+#[derive(Debug, Default)]
+pub struct Shows {
+    /// For people.
+    pub remark: Option<String>,
+    /// For machines.
+    pub fields: Map<String, Value>,
+}
 
 /// Shows every backup, newest first, and whether there are files that are not ours.
 ///
 /// # Errors
 /// Those of keys and store; files of others that cannot be listed are a finding.
-pub async fn list(context: &Context, program: &str) -> Result<()> {
+pub async fn list(context: &Context, program: &str, about: fn(&Manifest) -> Shows) -> Result<()> {
     let cx = repository::for_reading(context, program)?;
     let mut shown = Shown::default();
     if let Some(repository) = backup_core::catalog::Repository::open(&cx).await? {
         let mut entries = std::pin::pin!(catalog::entries(&cx, &repository).await?);
         while let Some(entry) = entries.try_next().await? {
-            shown.backups.push(Line::new(&cx, &entry));
+            shown.backups.push(Line::new(&cx, &entry, about));
         }
     }
     if let Err(error) = shown.look_for_strangers(&cx).await {
@@ -61,11 +71,16 @@ struct Line {
     verified: Option<String>,
     failed: Option<String>,
     problem: Option<String>,
+    #[serde(flatten)]
+    fields: Map<String, Value>,
+    #[serde(skip)]
+    remark: Option<String>,
 }
 
 impl Line {
-    fn new(cx: &backup_core::Context, entry: &Entry) -> Self {
+    fn new(cx: &backup_core::Context, entry: &Entry, about: fn(&Manifest) -> Shows) -> Self {
         let manifest = entry.manifest.as_ref().ok().map(|signed| &signed.value);
+        let Shows { remark, fields } = manifest.map_or_else(Shows::default, about);
         let objects = manifest
             .into_iter()
             .flat_map(|manifest| &manifest.artifacts)
@@ -75,7 +90,7 @@ impl Line {
             state: entry.state().to_string(),
             mode: manifest.map_or("?", |manifest| mode(manifest.mode)),
             authentic: entry.is_authentic(cx),
-            plain_length: manifest.map_or(0, backup_core::catalog::Manifest::plain_length),
+            plain_length: manifest.map_or(0, Manifest::plain_length),
             stored_length: objects.map(|object| object.length).sum(),
             artifacts: manifest.map_or(0, |manifest| manifest.artifacts.len()),
             failures: manifest.map_or_else(Vec::new, |manifest| {
@@ -84,11 +99,13 @@ impl Line {
             verified: entry.proof.verified.as_ref().map(|evidence| evidence.at.to_string()),
             failed: entry.proof.failed.as_ref().map(|evidence| evidence.at.to_string()),
             problem: entry.manifest.as_ref().err().map(backup_core::Error::chain),
+            fields,
+            remark,
         }
     }
 
     fn remarks(&self) -> String {
-        let mut remarks = Vec::new();
+        let mut remarks: Vec<String> = self.remark.iter().cloned().collect();
         if let Some(problem) = &self.problem {
             remarks.push(problem.clone());
         } else if !self.authentic {

@@ -2,10 +2,12 @@
 
 mod described;
 mod find;
+mod lineages;
 mod sealed;
 
 pub use described::Described;
 pub use find::Wanted;
+pub use lineages::newest_of_each;
 pub use sealed::{SealedFile, opened, piped};
 
 use crate::context::Context;
@@ -87,6 +89,15 @@ impl Origin {
     pub fn artifact(&self) -> Option<&Artifact> {
         match self {
             Self::Backup(backup) => Some(&backup.artifact),
+            Self::Key(_) | Self::File(_) | Self::Sealed(_) | Self::Input(_) => None,
+        }
+    }
+
+    /// The lineage of the backup, if there is a manifest that records it.
+    #[must_use]
+    pub fn lineage(&self) -> Option<&str> {
+        match self {
+            Self::Backup(backup) => Some(&backup.manifest.lineage),
             Self::Key(_) | Self::File(_) | Self::Sealed(_) | Self::Input(_) => None,
         }
     }

@@ -17,6 +17,10 @@ pub(crate) const CLUSTER: &str = "vault-cluster-fake";
 #[derive(Debug, Clone)]
 pub(crate) struct State {
     pub(crate) sealed: bool,
+    /// Name and id of its cluster.
+    pub(crate) cluster: (&'static str, &'static str),
+    /// Whether it seals itself after a restore; if not, the restored state is in force at once.
+    pub(crate) seals: bool,
     /// What it gives for a snapshot.
     pub(crate) snapshot: Vec<u8>,
     /// Of a snapshot it sends this many bytes, and the rest once this is taken back.
@@ -46,6 +50,8 @@ impl FakeVault {
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(Mutex::new(State {
             sealed: false,
+            cluster: (CLUSTER, "6f0c9c8e"),
+            seals: true,
             snapshot,
             held_at: None,
             first_stalls_at: None,
@@ -148,7 +154,7 @@ fn answer((method, path): (&str, &str), body: Vec<u8>, port: u16, state: &mut St
                 r#"{"initialized":true,"sealed":true,"standby":true,"version":"1.19.3"}"#,
             );
         }
-        "sys/health" => return json(200, &health()),
+        "sys/health" => return json(200, &health(state.cluster)),
         "sys/seal-status" => {
             let sealed = state.sealed;
             return json(
@@ -192,7 +198,7 @@ fn answer((method, path): (&str, &str), body: Vec<u8>, port: u16, state: &mut St
         ),
         ("GET", "sys/storage/raft/snapshot") => chunked(&state.snapshot),
         ("POST", "sys/storage/raft/snapshot" | "sys/storage/raft/snapshot-force") => {
-            (state.restored, state.sealed) = (Some(body), true);
+            (state.restored, state.sealed) = (Some(body), state.seals);
             json(204, "")
         }
         ("POST", "cubbyhole/platform-backup-restore") => json(204, ""),
@@ -200,9 +206,9 @@ fn answer((method, path): (&str, &str), body: Vec<u8>, port: u16, state: &mut St
     }
 }
 
-fn health() -> String {
+fn health((name, id): (&str, &str)) -> String {
     format!(
-        r#"{{"initialized":true,"sealed":false,"standby":false,"version":"1.19.3","cluster_name":"{CLUSTER}","cluster_id":"6f0c9c8e"}}"#
+        r#"{{"initialized":true,"sealed":false,"standby":false,"version":"1.19.3","cluster_name":"{name}","cluster_id":"{id}"}}"#
     )
 }
 

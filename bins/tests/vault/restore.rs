@@ -97,17 +97,112 @@ fn what_no_known_key_vouches_for_is_refused_with_13() {
 }
 
 #[test]
-fn a_server_that_nobody_unseals_is_a_finding_when_its_end_was_waited_for() {
-    let (_vault, bed) = healthy();
+fn what_was_to_be_looked_at_and_could_not_be_ends_with_12_without_strict_too() {
+    let path = "--verify-path=secret/platform/iam/";
+    for (seals, asked, why) in [
+        (true, "--wait-unsealed=1s", "nobody has unsealed it within 1 s"),
+        (true, path, "was not listed: the server is sealed"),
+        (false, path, "is it the right backup?"),
+    ] {
+        let (vault, bed) = healthy();
+        bed.snapshot();
+        vault.change(|state| state.seals = seals);
+        bed.run(&["restore", "--force", "--confirm", CLUSTER, asked])
+            .ends_with(12)
+            .shows(&["restored http"])
+            .says(&[why, "could not be: see the findings"]);
+    }
+}
+
+#[test]
+fn a_server_that_runs_with_the_id_of_another_cluster_ends_with_6_and_is_not_called_restored() {
+    let (vault, bed) = healthy();
     bed.snapshot();
-    bed.run(&[
-        "restore",
+    vault.change(|state| (state.seals, state.cluster.1) = (false, "another-id"));
+    let ended = bed.run(&["restore", "--force", "--confirm", CLUSTER]);
+    let ended = ended.ends_with(6).says(&["its cluster id is another-id", "6f0c9c8e"]);
+    assert!(!ended.stdout.contains("restored"), "{}", ended.stdout);
+}
+
+/// A store with a snapshot of this cluster, and then one of another by the same server.
+fn two_clusters() -> (FakeVault, Bed, [String; 2]) {
+    let (vault, bed) = healthy();
+    let first = bed.snapshot();
+    vault.change(|state| state.cluster = ("vault-cluster-fresh", "fresh-id"));
+    let second = bed.snapshot();
+    (vault, bed, [first, second])
+}
+
+#[test]
+fn with_force_the_latest_of_several_clusters_is_refused_with_11_and_the_newest_of_each_is_named() {
+    let (vault, bed, [first, second]) = two_clusters();
+    let line = ["restore", "--force", "--confirm", "vault-cluster-fresh"];
+    let hints = [
+        format!("the newest of cluster {CLUSTER} with 202 keys: --at {first}"),
+        format!("the newest of cluster vault-cluster-fresh with 202 keys: --at {second}"),
+    ];
+    for latest in [&[][..], &["--at", "latest"], &["--dry-run"]] {
+        bed.run(&[&line[..], latest].concat())
+            .ends_with(11)
+            .says(&[&hints[0], &hints[1]]);
+    }
+    assert!(vault.state().restored.is_none());
+    let named = [&line[..], &["--at", &first]].concat();
+    bed.run(&named).succeeds().shows(&[&format!("from backup {first}")]);
+}
+
+#[test]
+fn without_force_the_latest_is_that_of_the_targets_own_cluster() {
+    let (vault, bed, [first, _]) = two_clusters();
+    vault.change(|state| state.cluster = (CLUSTER, "6f0c9c8e"));
+    bed.run(&["restore", "--confirm", CLUSTER])
+        .succeeds()
+        .shows(&[&format!("from backup {first}")]);
+    vault.change(|state| (state.sealed, state.cluster) = (false, ("third", "third-id")));
+    bed.run(&["restore", "--confirm", "third"]).ends_with(11).says(&[
+        "none of the target's (third-id)",
         "--force",
-        "--confirm",
-        CLUSTER,
-        "--wait-unsealed=1s",
-        "--strict",
-    ])
-    .ends_with(12)
-    .says(&["nobody has unsealed it within 1 s"]);
+        &first,
+    ]);
+}
+
+#[test]
+fn force_onto_the_cluster_that_the_snapshot_is_of_is_a_finding() {
+    let (vault, bed) = healthy();
+    bed.snapshot();
+    let needless = "--force is not needed";
+    let line = ["restore", "--force", "--dry-run"];
+    bed.run(&line).succeeds().says(&[needless]);
+    vault.change(|state| state.cluster.1 = "another-id");
+    let other = bed.run(&line).succeeds();
+    assert!(!other.stderr.contains(needless), "{}", other.stderr);
+}
+
+#[test]
+fn damage_names_another_backup_of_the_same_cluster_only() {
+    let (_vault, bed, [first, second]) = two_clusters();
+    let file = format!("store/{second}.snap.pbe");
+    let mut bytes = std::fs::read(bed.path(&file)).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    bed.write(&file, &bytes);
+    let ended = bed.run(&["restore", "--at", &second, "--confirm", "vault-cluster-fresh"]);
+    let ended = ended.ends_with(10).says(&["no other complete backup of it"]);
+    assert!(!ended.stderr.contains(&first), "{}", ended.stderr);
+}
+
+#[test]
+fn a_list_shows_whose_each_snapshot_is_and_how_many_keys_it_holds() {
+    let (_vault, bed, _) = two_clusters();
+    bed.run(&["list"]).succeeds().shows(&[
+        &format!("cluster {CLUSTER} with 202 keys"),
+        "cluster vault-cluster-fresh with 202 keys",
+    ]);
+    let listed = bed.run(&["list", "--json"]).succeeds().json();
+    let newest = &listed["backups"][0];
+    assert_eq!(newest["cluster_name"], "vault-cluster-fresh");
+    assert_eq!(
+        (&newest["cluster_id"], &newest["keys"]),
+        (&"fresh-id".into(), &202.into())
+    );
 }

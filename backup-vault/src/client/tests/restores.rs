@@ -85,6 +85,16 @@ async fn refusals_of_a_snapshot_are_told_apart() {
             "http_read_timeout",
         ),
         (
+            vec![Step::Send("HTTP/1.1 413 X\r\nContent-Length: 6\r\n\r\n<html>".into())],
+            ErrorKind::SourceFailed,
+            "body limit of the proxy",
+        ),
+        (
+            vec![Step::Send("HTTP/1.1 504 X\r\nContent-Length: 6\r\n\r\n<html>".into())],
+            ErrorKind::SourceUnreachable,
+            "timeout of the proxy",
+        ),
+        (
             redirect(307, "http://127.0.0.1:1/v1/x"),
             ErrorKind::SourceFailed,
             "election",
@@ -177,7 +187,7 @@ async fn a_restore_that_never_comes_into_force_is_an_error() {
     assert_eq!(failed.kind(), VaultErrorKind::NotInForce);
     let dead = FakeVault::always(vec![Step::Reset]).await;
     let failed = dead.client().await_restored("nonce", wait).await.unwrap_err();
-    assert_eq!(failed.kind(), VaultErrorKind::NotInForce);
+    assert_eq!(failed.kind(), VaultErrorKind::Unheard);
     assert!(std::error::Error::source(&failed).is_some());
 }
 

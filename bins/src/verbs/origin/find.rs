@@ -27,6 +27,8 @@ pub struct Wanted<'a> {
     pub from: Option<&'a str>,
     /// The backup; the latest if none is named.
     pub at: Option<At>,
+    /// Only backups of this lineage count for the latest; those of all if none is named.
+    pub lineage: Option<&'a str>,
     /// Whether backups that no known key vouches for will do.
     pub allow_unauthenticated: bool,
     /// What to do where `from`, the first, holds the artifact of the second name instead.
@@ -59,14 +61,13 @@ async fn from_file(wanted: &Wanted<'_>, path: PathBuf) -> Result<Origin> {
 async fn from_backup(cx: &core::Context, wanted: &Wanted<'_>) -> Result<Origin> {
     let (artifact, target) = (wanted.artifact, wanted.target.name());
     let repository = repository::existing(cx).await?;
-    let has = |entry: &Entry| {
-        entry
-            .manifest
-            .as_ref()
-            .is_ok_and(|signed| find(&signed.value, artifact).is_some())
+    let has = |entry: &Entry, lineage: Option<&str>| {
+        entry.manifest.as_ref().is_ok_and(|signed| {
+            lineage.is_none_or(|lineage| signed.value.lineage == lineage) && find(&signed.value, artifact).is_some()
+        })
     };
     let entry = match wanted.at.unwrap_or(At::Latest) {
-        At::Latest => repository::latest(cx, &repository, target, has).await?,
+        At::Latest => repository::latest(cx, &repository, target, |entry| has(entry, wanted.lineage)).await?,
         At::Id(id) => list::entry(cx, &repository, id).await?,
     };
     let entry = entry.ok_or_else(|| {
@@ -86,7 +87,7 @@ async fn from_backup(cx: &core::Context, wanted: &Wanted<'_>) -> Result<Origin> 
     };
     let (found, id) = (found.clone(), signed.value.id);
     let newest_good = list::latest(cx, &repository, target, |entry| {
-        entry.id != id && entry.proof.failed.is_none() && has(entry)
+        entry.id != id && entry.proof.failed.is_none() && has(entry, Some(&signed.value.lineage))
     })
     .await?;
     Ok(Origin::Backup(Box::new(FromBackup {

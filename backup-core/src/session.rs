@@ -3,13 +3,18 @@
 use crate::{
     Result,
     catalog::Artifact,
+    clock::Entropy,
     event::{Event, EventSink},
     id::BackupId,
-    pipeline::{ContentSource, ObjectName, Packing, ReadBack, Recorder, Source, Witness},
+    pipeline::{ContentSource, Intake, ObjectName, Packing, ReadBack, Recorder, Source, SpoolRoom, Staged, Witness},
     store::Key,
     target::PlannedArtifact,
 };
+use futures::TryStreamExt;
 use std::sync::Arc;
+
+/// Bytes that are staged between two reports of progress.
+const REPORTED: u64 = 1 << 20;
 
 /// The writing side of one backup. Artifacts may be written at once from many tasks, up to the number that the memory was cut for.
 #[derive(Debug)]
@@ -57,31 +62,51 @@ impl Session {
         self.record(planned, source, ReadBack::Bytes).await
     }
 
-    /// As [`Session::stream`]; while it is read back, it is opened as a restore would open it, and its content shown to `witness`: it is stored only
-    /// if that agrees. Where nothing can be opened ([`Session::can_read`]) the witness is not asked, and the bytes are compared.
+    /// Takes in all of one artifact and stores nothing of it yet; see [`Recorder::stage`]. How far it is is told as an event.
     ///
     /// # Errors
-    /// See [`Recorder::record_and`]: nothing of a failed artifact stays visible.
-    pub async fn stream_seen(
+    /// As there.
+    pub async fn stage(
         &self,
         planned: &PlannedArtifact,
         source: Source,
-        witness: &dyn Witness,
-    ) -> Result<Artifact> {
+        room: &SpoolRoom,
+        entropy: &dyn Entropy,
+    ) -> Result<Staged> {
+        let source = reporting(source, planned.name.clone(), self.events.clone());
+        self.recorder.stage(&self.name(planned), source, room, entropy).await
+    }
+
+    /// Stores an artifact that was staged for the same plan. While it is read back, it is opened as a restore would open it, and its content shown to
+    /// `witness`: it is stored only if that agrees. Where nothing can be opened ([`Session::can_read`]) the witness is not asked, and the bytes are
+    /// compared.
+    ///
+    /// # Errors
+    /// See [`Recorder::record_and`]: nothing of a failed artifact stays visible.
+    pub async fn store(&self, planned: &PlannedArtifact, staged: Staged, witness: &dyn Witness) -> Result<Artifact> {
         let read_back = match self.can_read() {
             true => ReadBack::Content(&self.reading, witness),
             false => ReadBack::Bytes,
         };
-        self.record(planned, source, read_back).await
+        self.record(planned, staged, read_back).await
     }
 
-    async fn record(&self, planned: &PlannedArtifact, source: Source, read_back: ReadBack<'_>) -> Result<Artifact> {
-        let name = ObjectName {
+    fn name(&self, planned: &PlannedArtifact) -> ObjectName {
+        ObjectName {
             key: Key::from(planned.key(self.id, self.sealed())),
             logical_path: planned.logical_path(self.id),
             content_type: planned.content_type.clone(),
             compress: planned.compress,
-        };
+        }
+    }
+
+    async fn record(
+        &self,
+        planned: &PlannedArtifact,
+        content: impl Into<Intake>,
+        read_back: ReadBack<'_>,
+    ) -> Result<Artifact> {
+        let name = self.name(planned);
         let progress = |read, written| {
             self.events.emit(Event::ArtifactProgress {
                 name: planned.name.clone(),
@@ -89,7 +114,7 @@ impl Session {
                 written,
             });
         };
-        let recorded = self.recorder.record_and(read_back, &name, source, &progress).await?;
+        let recorded = self.recorder.record_and(read_back, &name, content, &progress).await?;
         let written = recorded.objects.iter().map(|object| object.length).sum();
         self.events.emit(Event::ArtifactFinished {
             name: planned.name.clone(),
@@ -105,4 +130,21 @@ impl Session {
             details: serde_json::Map::new(),
         })
     }
+}
+
+/// The same source; says every so often how much was read.
+fn reporting(source: Source, name: String, events: Arc<dyn EventSink>) -> Source {
+    let (mut read, mut told) = (0u64, 0u64);
+    let stream = source.into_stream().inspect_ok(move |piece| {
+        read += piece.len() as u64;
+        if read - told >= REPORTED {
+            told = read;
+            events.emit(Event::ArtifactProgress {
+                name: name.clone(),
+                read,
+                written: 0,
+            });
+        }
+    });
+    Source::vouched(stream)
 }

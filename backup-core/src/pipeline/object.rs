@@ -1,6 +1,6 @@
 //! One object being written: frames in, parts out.
 
-use super::{Packing, record::ObjectName};
+use super::packing::{ObjectName, Packing};
 use crate::{
     Result,
     frames::{Frame, SeekTable},
@@ -9,6 +9,9 @@ use crate::{
 use bytes::Bytes;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+
+/// Room behind a part for what is appended last before it is taken: the longest frame, and what sealing adds.
+const OVERSHOOT: usize = 3 << 20;
 
 /// A frame as it goes into the object: compressed if the object is sealed, as it came if the store encrypts.
 pub(super) struct PackedFrame {
@@ -85,16 +88,35 @@ impl ObjectWriter {
         matches!(&self.sealing, Some((_, Some(table))) if table.frames().len() >= MOST_FRAMES)
     }
 
-    /// A part of exactly `size` bytes, as long as there is that much.
+    /// A part of exactly `size` bytes, as long as there is that much. It takes no more memory than that.
     pub(super) fn take_part(&mut self, size: usize) -> Option<Bytes> {
         if self.buffer.len() < size {
             return None;
         }
         self.facts.length += size as u64;
-        // Copied, so that a part takes no more than its size and the buffer is used again.
-        let part = Bytes::copy_from_slice(&self.buffer[..size]);
-        self.buffer.drain(..size);
-        Some(part)
+        // What follows the part is copied, not the part itself.
+        let mut rest = Vec::with_capacity(size + OVERSHOOT);
+        rest.extend_from_slice(&self.buffer[size..]);
+        let mut part = std::mem::replace(&mut self.buffer, rest);
+        part.truncate(size);
+        part.shrink_to_fit();
+        Some(part.into())
+    }
+
+    /// All bytes that are made and not taken yet, if there are `size` of them, in the place of what `out` held: two buffers take turns.
+    pub(super) fn take_made(&mut self, size: usize, out: &mut Vec<u8>) -> bool {
+        let enough = self.buffer.len() >= size;
+        if enough {
+            self.facts.length += self.buffer.len() as u64;
+            out.clear();
+            std::mem::swap(&mut self.buffer, out);
+        }
+        enough
+    }
+
+    /// Bytes taken so far.
+    pub(super) fn taken(&self) -> u64 {
+        self.facts.length
     }
 
     /// Ends the object. What is returned follows the parts taken so far; it may be longer than a part.
@@ -113,7 +135,8 @@ impl ObjectWriter {
         Ok((self.facts, self.buffer.into()))
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Takes in content that is not compressed.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<()> {
         let from = self.buffer.len();
         match &mut self.sealing {
             Some((sealer, _)) => sealer.update(bytes, &mut self.buffer)?,

@@ -6,7 +6,7 @@ use crate::{
     catalog::StoredObject,
     frames::FrameDecoder,
     keys::Keyring,
-    seal::{Codec, Expected, Opener},
+    seal::{CHUNK_LEN, Codec, Expected, Opener},
     store::{Key, StoreResult},
 };
 use bytes::Bytes;
@@ -167,6 +167,7 @@ impl Opening {
         self.opened.clear();
         self.taken = 0;
         if let Some(opener) = &mut self.opener {
+            self.opened.reserve(bytes.len() + CHUNK_LEN);
             opener.update(bytes, &mut self.opened)?;
             self.codec = opener.header().map(|header| header.spec().codec);
         }

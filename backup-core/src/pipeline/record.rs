@@ -3,18 +3,18 @@
 use super::{
     Shape, Source,
     frame::Frames,
-    object::{ObjectWriter, PackedFrame},
+    object::{ObjectFacts, ObjectWriter, PackedFrame},
+    packing::{ObjectName, Packing},
     parts::PartSender,
+    stage::Staged,
     witness::ReadBack,
 };
 use crate::{
     Error, ErrorKind, Result,
     catalog::{Artifact, StoredObject},
-    clock::{Clock, Entropy},
+    clock::Clock,
     frames::FrameEncoder,
-    id::RepositoryId,
-    keys::Keyring,
-    store::{Key, PutReceipt, ServerEncryption, Store, StoreError, StoreErrorKind},
+    store::{Key, PutReceipt, Store},
 };
 use bytes::Bytes;
 use std::{fmt, sync::Arc};
@@ -24,70 +24,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// What is done to content on its way to the store.
-#[derive(Debug, Clone)]
-pub enum Packing {
-    /// Compressed and sealed by us.
-    Sealed(Sealing),
-    /// Stored as it comes; the store encrypts, and must confirm it for every object.
-    Raw(ServerEncryption),
-}
-
-impl Packing {
-    fn demand_confirmation(&self, key: &Key, receipt: &PutReceipt) -> Result<()> {
-        use ServerEncryption::{Kms, S3};
-        match (self, &receipt.encryption) {
-            (Self::Sealed(_), _) | (Self::Raw(S3), Some(S3)) | (Self::Raw(Kms(_)), Some(Kms(_))) => Ok(()),
-            (Self::Raw(_), _) => Err(StoreError::new(StoreErrorKind::NotEncrypted, "store", key).into()),
-        }
-    }
-}
-
-/// What sealing needs to know.
-#[derive(Debug, Clone)]
-pub struct Sealing {
-    /// Keys that open what is sealed.
-    pub keyring: Arc<Keyring>,
-    /// The repository, bound into every object.
-    pub repository: RepositoryId,
-    /// The component that writes, as `postgres`.
-    pub component: String,
-    /// Name and version of the program.
-    pub tool: String,
-    /// Compresses; shared by all artifacts of a run, so that they share its memory.
-    pub encoder: Arc<FrameEncoder>,
-    /// Where file keys come from.
-    pub entropy: Arc<dyn Entropy>,
-}
-
-/// Where an artifact goes and what it claims to be; later objects of a long one get `.0002` and so on behind both.
-#[derive(Debug, Clone)]
-pub struct ObjectName {
-    /// Its key.
-    pub key: Key,
-    /// What it claims to be, bound into the sealed object.
-    pub logical_path: String,
-    /// Media type of its content.
-    pub content_type: String,
-    /// Whether sealing compresses it first.
-    pub compress: bool,
-}
-
-impl ObjectName {
-    /// The name of object `number` (from 1) of the artifact.
-    fn numbered(&self, number: usize) -> Self {
-        if number == 1 {
-            return self.clone();
-        }
-        let suffix = format!(".{number:04}");
-        Self {
-            key: self.key.with(&suffix),
-            logical_path: format!("{}{suffix}", self.logical_path),
-            ..self.clone()
-        }
-    }
-}
-
 /// An artifact that is in the store, read back and found to be what was sent.
 #[derive(Debug, Clone)]
 pub struct Recorded {
@@ -95,6 +31,36 @@ pub struct Recorded {
     pub plain_length: u64,
     /// Its objects, in order.
     pub objects: Vec<StoredObject>,
+}
+
+/// What is recorded.
+#[derive(Debug)]
+pub enum Intake {
+    /// A source, sent while it is read.
+    Stream(Source),
+    /// What was taken in before, by [`Recorder::stage`].
+    Staged(Box<Staged>),
+}
+
+impl Intake {
+    fn suspect(&self) -> Option<&'static str> {
+        match self {
+            Self::Stream(_) => None,
+            Self::Staged(staged) => staged.suspect(),
+        }
+    }
+}
+
+impl From<Source> for Intake {
+    fn from(source: Source) -> Self {
+        Self::Stream(source)
+    }
+}
+
+impl From<Staged> for Intake {
+    fn from(staged: Staged) -> Self {
+        Self::Staged(Box::new(staged))
+    }
 }
 
 /// Called with bytes read from the source and bytes sent to the store, so far.
@@ -132,12 +98,12 @@ enum Item {
 
 /// The objects of an artifact so far.
 #[derive(Default)]
-struct Progressed {
+pub(super) struct Progressed {
     done: Vec<StoredObject>,
     headers: Vec<Vec<u8>>,
     sender: Option<PartSender>,
-    read: u64,
-    written: u64,
+    pub(super) read: u64,
+    pub(super) written: u64,
 }
 
 impl Progressed {
@@ -163,7 +129,7 @@ impl Recorder {
         self.record_and(ReadBack::Bytes, name, source, progress).await
     }
 
-    /// Stores all of `source`, and reads it back. Memory: [`Shape::bound`], and after that what a witness takes.
+    /// Stores all of `content`, a [`Source`] or something [`Staged`], and reads it back. Memory: [`Shape::bound`], and after that what a witness takes.
     ///
     /// Nothing of a failed or cancelled artifact stays visible: uploads are aborted, finished objects deleted. If the process dies, or the future
     /// is dropped, leftovers under `name` are for `prune`.
@@ -175,12 +141,14 @@ impl Recorder {
         &self,
         read_back: ReadBack<'_>,
         name: &ObjectName,
-        source: Source,
+        content: impl Into<Intake>,
         progress: Progress<'_>,
     ) -> Result<Recorded> {
         let mut state = Progressed::default();
+        let content = content.into();
+        let suspect = content.suspect();
         let stored = tokio::select! {
-            stored = self.store_all(name, source, &mut state, progress) => stored,
+            stored = self.store_all(name, content, &mut state, progress) => stored,
             () = self.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, format!("store {}", name.key))),
         };
         let checked = match stored {
@@ -197,12 +165,28 @@ impl Recorder {
             }),
             Err(error) => {
                 self.take_back(state).await;
-                Err(error)
+                Err(match suspect {
+                    Some(suspect) if error.kind() == ErrorKind::Damaged => error.hint(suspect),
+                    _ => error,
+                })
             }
         }
     }
 
     async fn store_all(
+        &self,
+        name: &ObjectName,
+        content: Intake,
+        state: &mut Progressed,
+        progress: Progress<'_>,
+    ) -> Result<()> {
+        match content {
+            Intake::Stream(source) => self.store_source(name, source, state, progress).await,
+            Intake::Staged(staged) => self.store_staged(name, *staged, state, progress).await,
+        }
+    }
+
+    pub(super) async fn store_source(
         &self,
         name: &ObjectName,
         source: Source,
@@ -270,13 +254,19 @@ impl Recorder {
     }
 
     fn begin(&self, name: &ObjectName, state: &mut Progressed) -> Result<ObjectWriter> {
-        let name = name.numbered(state.done.len() + 1);
-        state.sender = Some(PartSender::new(
-            self.store.clone(),
-            name.key.clone(),
-            self.shape.in_flight,
-        ));
-        ObjectWriter::begin(&self.packing, &name, self.clock.now())
+        self.begin_sending(name, state);
+        self.begin_object(name, state.done.len() + 1)
+    }
+
+    /// The writer of object `number` (from 1) of an artifact.
+    pub(super) fn begin_object(&self, name: &ObjectName, number: usize) -> Result<ObjectWriter> {
+        ObjectWriter::begin(&self.packing, &name.numbered(number), self.clock.now())
+    }
+
+    /// Begins with the object after those that are done.
+    pub(super) fn begin_sending(&self, name: &ObjectName, state: &mut Progressed) {
+        let key = name.numbered(state.done.len() + 1).key;
+        state.sender = Some(PartSender::new(self.store.clone(), key, self.shape.in_flight));
     }
 
     async fn absorb(
@@ -288,21 +278,36 @@ impl Recorder {
         let sealed = spawn_blocking(move || writer.absorb(&frame).map(|()| writer));
         let mut writer = joined(sealed.await)??;
         while let Some(part) = writer.take_part(self.shape.part) {
-            state.written += part.len() as u64;
-            sender(state)?.send(part).await?;
+            self.send_part(part, state).await?;
         }
         Ok(writer)
     }
 
     async fn finish(&self, name: &ObjectName, writer: ObjectWriter, state: &mut Progressed) -> Result<()> {
-        let name = name.numbered(state.done.len() + 1);
         let (facts, mut rest) = joined(spawn_blocking(move || writer.finish()).await)??;
-        state.written += rest.len() as u64;
         while rest.len() > self.shape.part {
             let part = rest.split_to(self.shape.part);
-            sender(state)?.send(part).await?;
+            self.send_part(part, state).await?;
         }
-        let receipt = sender(state)?.finish(rest).await?;
+        self.finish_object(name, facts, rest, state).await
+    }
+
+    pub(super) async fn send_part(&self, part: Bytes, state: &mut Progressed) -> Result<()> {
+        state.written += part.len() as u64;
+        sender(state)?.send(part).await
+    }
+
+    /// Sends the last part of an object, which makes it visible.
+    pub(super) async fn finish_object(
+        &self,
+        name: &ObjectName,
+        facts: ObjectFacts,
+        last: Bytes,
+        state: &mut Progressed,
+    ) -> Result<()> {
+        let name = name.numbered(state.done.len() + 1);
+        state.written += last.len() as u64;
+        let receipt = sender(state)?.finish(last).await?;
         state.sender = None;
         let confirmed = self.packing.demand_confirmation(&name.key, &receipt);
         state.headers.push(facts.header.clone());
@@ -351,7 +356,7 @@ fn joined<T>(result: std::result::Result<T, tokio::task::JoinError>) -> Result<T
     result.map_err(|error| Error::new(ErrorKind::Internal, "a worker thread failed").because(error))
 }
 
-fn record_of(name: &ObjectName, facts: super::object::ObjectFacts, receipt: PutReceipt) -> StoredObject {
+fn record_of(name: &ObjectName, facts: ObjectFacts, receipt: PutReceipt) -> StoredObject {
     StoredObject {
         key: name.key.to_string(),
         logical_path: name.logical_path.clone(),

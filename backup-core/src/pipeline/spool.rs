@@ -1,6 +1,9 @@
 //! Keeps a stream until its end is proven, so that nothing is sent to a store before, and a slow store never holds up the server that gives it.
 
-use super::source::Source;
+use super::{
+    hold::{Held, Hold, SpoolRoom},
+    source::Source,
+};
 use crate::{
     Error, ErrorKind, Result,
     clock::Entropy,
@@ -8,60 +11,28 @@ use crate::{
     keys::{KeyKind, Keyring, generate},
     seal::{Codec, Expected, Opener, SealSpec, Sealer},
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use std::{collections::VecDeque, fmt, io, path::PathBuf, sync::Arc};
-use tokio::{
-    fs::File,
-    io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt},
-};
+use std::{fmt, sync::Arc};
 
 /// Ciphertext is kept, written and read in pieces of about this size.
 const SEGMENT: usize = 1 << 20;
 const PATH: &str = "spool";
 const REPOSITORY: Id16 = Id16([0; 16]);
 
-/// Where a spool keeps its bytes.
-#[derive(Debug, Clone)]
-pub struct SpoolRoom {
-    /// Bytes that may stay in memory. A longer stream goes into a file.
-    pub memory: usize,
-    /// Folder of the file. The file has no name there: it vanishes with this process, however it ends.
-    pub folder: PathBuf,
-}
-
-impl SpoolRoom {
-    /// Makes the file of a spool and lets it vanish, to know before a long stream needs it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Internal`] if that is not possible in the folder.
-    pub fn try_out(&self) -> Result<()> {
-        self.file().map(drop)
-    }
-
-    fn file(&self) -> Result<std::fs::File> {
-        tempfile::tempfile_in(&self.folder).map_err(|error| no_room(self, error))
-    }
-}
-
 /// A whole stream, encrypted under a key that was made for it and exists in this process only: no plain text is on a disk.
 pub struct Spool {
-    kept: Kept,
+    pub(super) held: Held,
     opener: Opener,
     length: u64,
-}
-
-enum Kept {
-    Memory(VecDeque<Bytes>),
-    File(File),
 }
 
 impl fmt::Debug for Spool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Spool")
             .field("length", &self.length)
-            .field("in_file", &matches!(self.kept, Kept::File(_)))
+            .field("in_file", &self.held.file.is_some())
             .finish()
     }
 }
@@ -91,7 +62,7 @@ impl Spool {
     pub fn into_source(self) -> Source {
         let length = self.length;
         let reading = Some(Reading {
-            kept: self.kept,
+            held: self.held,
             opener: self.opener,
         });
         Source::sized(stream::try_unfold(reading, next).boxed(), length)
@@ -102,6 +73,8 @@ struct Filling {
     sealer: Sealer,
     opener: Opener,
     hold: Hold,
+    /// Ciphertext that is no full segment yet.
+    next: Vec<u8>,
     length: u64,
 }
 
@@ -122,119 +95,55 @@ impl Filling {
         Ok(Self {
             sealer,
             opener: Opener::new(Expected::new(REPOSITORY, PATH), ring),
-            hold: Hold::new(room, &header),
+            hold: Hold::new(room),
+            next: header.to_vec(),
             length: 0,
         })
     }
 
     async fn write(&mut self, plain: &[u8]) -> Result<()> {
         for piece in plain.chunks(SEGMENT) {
-            self.sealer.update(piece, &mut self.hold.next)?;
+            self.sealer.update(piece, &mut self.next)?;
             self.length += piece.len() as u64;
-            if self.hold.next.len() >= SEGMENT {
-                self.hold.put_away().await?;
+            if self.next.len() >= SEGMENT {
+                self.put_away().await?;
             }
         }
         Ok(())
     }
 
-    async fn finish(mut self) -> Result<Spool> {
-        self.sealer.finish(&mut self.hold.next)?;
+    async fn put_away(&mut self) -> Result<()> {
+        // Copied, so that a segment takes no more than its size and the buffer is used again.
+        let segment = Bytes::copy_from_slice(&self.next);
+        self.next.clear();
+        self.hold.put(segment).await
+    }
+
+    async fn finish(self) -> Result<Spool> {
+        let Self { mut hold, mut next, .. } = self;
+        self.sealer.finish(&mut next)?;
+        hold.put(next.into()).await?;
         Ok(Spool {
-            kept: self.hold.finish().await?,
+            held: hold.finish().await?,
             opener: self.opener,
             length: self.length,
         })
     }
 }
 
-/// Ciphertext on its way into memory or, once that is full, the file.
-struct Hold {
-    room: SpoolRoom,
-    kept: Kept,
-    held: usize,
-    next: Vec<u8>,
-}
-
-impl Hold {
-    fn new(room: SpoolRoom, header: &[u8]) -> Self {
-        Self {
-            room,
-            kept: Kept::Memory(VecDeque::new()),
-            held: 0,
-            next: header.to_vec(),
-        }
-    }
-
-    async fn put_away(&mut self) -> Result<()> {
-        if let Kept::Memory(segments) = &mut self.kept {
-            if self.held + self.next.len() <= self.room.memory {
-                self.held += self.next.len();
-                segments.push_back(Bytes::copy_from_slice(&self.next));
-                self.next.clear();
-                return Ok(());
-            }
-            let segments = std::mem::take(segments);
-            self.kept = Kept::File(self.spill(segments).await?);
-        }
-        if let Kept::File(file) = &mut self.kept {
-            let written = file.write_all(&self.next).await;
-            written.map_err(|error| no_room(&self.room, error))?;
-            self.next.clear();
-        }
-        Ok(())
-    }
-
-    async fn spill(&self, segments: VecDeque<Bytes>) -> Result<File> {
-        let failed = |error| no_room(&self.room, error);
-        let mut file = File::from_std(self.room.file()?);
-        for segment in segments {
-            file.write_all(&segment).await.map_err(failed)?;
-        }
-        Ok(file)
-    }
-
-    async fn finish(mut self) -> Result<Kept> {
-        self.put_away().await?;
-        if let Kept::File(file) = &mut self.kept {
-            let failed = |error| no_room(&self.room, error);
-            // What tokio still holds back must fail here and not when it is read.
-            file.flush().await.map_err(failed)?;
-            file.rewind().await.map_err(failed)?;
-        }
-        Ok(self.kept)
-    }
-}
-
 struct Reading {
-    kept: Kept,
+    pub(super) held: Held,
     opener: Opener,
-}
-
-impl Reading {
-    /// The next ciphertext; empty at its end.
-    async fn stored(&mut self) -> Result<Bytes> {
-        match &mut self.kept {
-            Kept::Memory(segments) => Ok(segments.pop_front().unwrap_or_default()),
-            Kept::File(file) => {
-                let mut segment = BytesMut::with_capacity(SEGMENT);
-                let failed = |error: io::Error| Error::new(ErrorKind::Internal, "read the spool").because(error);
-                file.read_buf(&mut segment).await.map_err(failed)?;
-                Ok(segment.freeze())
-            }
-        }
-    }
 }
 
 async fn next(reading: Option<Reading>) -> Result<Option<(Bytes, Option<Reading>)>> {
     let Some(mut reading) = reading else { return Ok(None) };
     let mut plain = Vec::with_capacity(SEGMENT);
     while plain.is_empty() {
-        let stored = reading.stored().await?;
-        if stored.is_empty() {
+        let Some(stored) = reading.held.next(SEGMENT).await? else {
             reading.opener.finish(&mut plain).map_err(changed)?;
             return Ok((!plain.is_empty()).then(|| (plain.into(), None)));
-        }
+        };
         reading.opener.update(&stored, &mut plain).map_err(changed)?;
     }
     Ok(Some((plain.into(), Some(reading))))
@@ -245,23 +154,12 @@ fn changed(error: Error) -> Error {
     Error::new(ErrorKind::Internal, "the spool gives other bytes than it took").because(error)
 }
 
-fn no_room(room: &SpoolRoom, error: io::Error) -> Error {
-    let folder = room.folder.display();
-    Error::new(
-        ErrorKind::Internal,
-        format!("keep the data in {folder} until its end is proven"),
-    )
-    .because(error)
-    .hint(format!(
-        "give {folder} more room, or name another folder with --spool-dir or BACKUP_SPOOL_DIR (else it is TMPDIR)"
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::SystemEntropy;
-    use std::os::unix::fs::MetadataExt;
+    use std::io::SeekFrom;
+    use tokio::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
 
     fn room(memory: usize, folder: &tempfile::TempDir) -> SpoolRoom {
         SpoolRoom {
@@ -306,20 +204,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_file_has_no_name_and_no_plain_text() {
+    async fn there_is_no_plain_text_in_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let plain = b"planted ".repeat(500_000);
         let spool = Spool::fill(source(&plain), &room(0, &folder), &SystemEntropy)
             .await
             .unwrap();
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        let Kept::File(file) = spool.kept else {
-            panic!("it stayed in memory")
-        };
         let mut stored = Vec::new();
-        let mut file = file.into_std().await;
-        assert_eq!(file.metadata().unwrap().nlink(), 0);
-        io::Read::read_to_end(&mut file, &mut stored).unwrap();
+        let mut file = spool.held.file.unwrap();
+        file.read_to_end(&mut stored).await.unwrap();
         assert!(stored.len() > plain.len());
         assert!(!stored.windows(8).any(|window| window == b"planted "));
     }
@@ -342,25 +235,11 @@ mod tests {
         let mut spool = Spool::fill(source(&plain), &room(0, &folder), &SystemEntropy)
             .await
             .unwrap();
-        let Kept::File(file) = &mut spool.kept else {
-            panic!("it stayed in memory")
-        };
-        file.seek(io::SeekFrom::Start(2 << 20)).await.unwrap();
+        let file = spool.held.file.as_mut().unwrap();
+        file.seek(SeekFrom::Start(2 << 20)).await.unwrap();
         file.write_all(&[7, 7, 7]).await.unwrap();
         file.flush().await.unwrap();
         file.rewind().await.unwrap();
         assert_eq!(drain(spool).await.unwrap_err().kind(), ErrorKind::Internal);
-    }
-
-    #[tokio::test]
-    async fn a_folder_without_room_is_said() {
-        let folder = PathBuf::from("/proc/self");
-        let room = SpoolRoom { memory: 0, folder };
-        let error = Spool::fill(source(&plain(100)), &room, &SystemEntropy)
-            .await
-            .unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Internal);
-        assert!(error.hints()[0].contains("--spool-dir") && error.hints()[0].contains("BACKUP_SPOOL_DIR"));
-        assert_eq!(room.try_out().unwrap_err().hints(), error.hints());
     }
 }

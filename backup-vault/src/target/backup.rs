@@ -8,12 +8,8 @@ use super::{
     previous,
     take::{Taken, take},
     token, unless_cancelled,
-    verify::prove_stored,
 };
-use crate::{
-    client::Vault,
-    snapshot::{Limits, SnapshotFacts},
-};
+use crate::{client::Vault, snapshot::SnapshotFacts};
 use async_trait::async_trait;
 use backup_core::{
     Error, ErrorKind, Result,
@@ -22,8 +18,10 @@ use backup_core::{
     event::{Event, Finding, Severity},
     pipeline::{ByteStream, Witness},
     session::Session,
-    target::{Outcome, Plan},
+    target::{Outcome, Plan, PlannedArtifact},
 };
+use futures::TryStreamExt;
+use sha2::{Digest, Sha256};
 
 struct Run<'a> {
     target: &'a VaultRaft,
@@ -80,18 +78,14 @@ impl Run<'_> {
             name: SNAPSHOT.to_owned(),
             expected: None,
         });
-        let (cluster, taken) = unless_cancelled(cancel, self.taken(login)).await?;
-        let Taken { spool, facts, .. } = taken;
         let planned = plan
             .artifacts
             .first()
             .ok_or_else(|| Error::new(ErrorKind::Internal, "no snapshot was planned"))?;
+        let (cluster, taken) = unless_cancelled(cancel, self.taken(login, planned)).await?;
+        let Taken { staged, facts, .. } = taken;
         // Not ended from here: it takes back what it has stored when it is cancelled.
-        let sent = SameSnapshot {
-            limits: self.target.limits,
-            sent: &facts,
-        };
-        let mut artifact = session.stream_seen(planned, spool.into_source(), &sent).await?;
+        let mut artifact = session.store(planned, staged, &SameSnapshot(&facts)).await?;
         findings.extend((!session.can_read()).then(unopened));
         let repository = unless_cancelled(cancel, self.repository()).await?;
         findings.extend(previous::compare(cx, &repository, &plan.lineage, &facts).await);
@@ -123,11 +117,12 @@ impl Run<'_> {
         token::renew(&login.vault).await
     }
 
-    async fn taken(&self, login: &LoggedIn) -> Result<(Cluster, Taken)> {
+    async fn taken(&self, login: &LoggedIn, planned: &PlannedArtifact) -> Result<(Cluster, Taken)> {
         let vault = &login.vault;
         let once = || async {
             let cluster = cluster(vault).await?;
-            Ok((cluster, take(self.target, self.cx, vault).await?))
+            let taken = take(self.target, self.cx, vault, (self.session, planned)).await?;
+            Ok((cluster, taken))
         };
         let (cluster, taken) = self.target.tried(self.cx, once).await?;
         if cluster.id != self.plan.lineage {
@@ -150,20 +145,22 @@ impl Run<'_> {
     }
 }
 
-/// The stored snapshot, read as a restore would, must be the one that Vault sent.
-pub(super) struct SameSnapshot<'a> {
-    pub(super) limits: Limits,
-    pub(super) sent: &'a SnapshotFacts,
-}
+/// The stored content, opened as a restore would open it, must be byte for byte what Vault sent: that was proven on its way, and the same bytes prove
+/// the same.
+pub(super) struct SameSnapshot<'a>(pub(super) &'a SnapshotFacts);
 
 #[async_trait]
 impl Witness for SameSnapshot<'_> {
-    async fn look(&self, content: ByteStream) -> Result<()> {
-        if prove_stored(self.limits, content).await? == *self.sent {
+    async fn look(&self, mut content: ByteStream) -> Result<()> {
+        let (mut length, mut digest) = (0, Sha256::new());
+        while let Some(bytes) = content.try_next().await? {
+            length += bytes.len() as u64;
+            digest.update(&bytes);
+        }
+        if length == self.0.length && digest.finalize().as_slice() == self.0.sha256 {
             return Ok(());
         }
-        let what = "what is stored is a whole snapshot, and not the one that Vault sent";
-        Err(Error::new(ErrorKind::Damaged, what))
+        Err(Error::new(ErrorKind::Damaged, "what is stored is not what Vault sent"))
     }
 }
 

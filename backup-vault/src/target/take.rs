@@ -1,4 +1,4 @@
-//! A snapshot taken from the server, proven, and kept encrypted.
+//! A snapshot taken from the server, proven, and kept encrypted until it is stored.
 
 use super::{VaultRaft, tries::Failed};
 use crate::{
@@ -8,7 +8,9 @@ use crate::{
 use backup_core::{
     Error, ErrorKind,
     context::Context,
-    pipeline::{Source, Spool},
+    pipeline::{Source, Staged},
+    session::Session,
+    target::PlannedArtifact,
 };
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt};
@@ -21,7 +23,7 @@ use tokio::time::Instant;
 /// A whole snapshot.
 #[derive(Debug)]
 pub(super) struct Taken {
-    pub(super) spool: Spool,
+    pub(super) staged: Staged,
     pub(super) facts: SnapshotFacts,
     /// The leader.
     pub(super) sent_by: String,
@@ -30,16 +32,24 @@ pub(super) struct Taken {
 }
 
 /// Takes one snapshot as fast as Vault gives it: nothing waits for the store.
-pub(super) async fn take(target: &VaultRaft, cx: &Context, vault: &Vault) -> Result<Taken, Failed> {
+pub(super) async fn take(
+    target: &VaultRaft,
+    cx: &Context,
+    vault: &Vault,
+    (session, planned): (&Session, &PlannedArtifact),
+) -> Result<Taken, Failed> {
     let stream = vault.snapshot().await?;
     let sent_by = stream.sent_by().to_string();
     let times = Times::default();
     let (bytes, outcome) = proven(times.of(stream), Proof::new(target.limits), SnapshotError::of_server);
-    let spool = Spool::fill(Source::vouched(bytes), &target.spool, cx.entropy.as_ref()).await;
-    let spool = spool.map_err(|error| Failed::from(error).after(times.began()))?;
+    let source = Source::vouched(bytes);
+    let staged = session
+        .stage(planned, source, &target.spool, cx.entropy.as_ref())
+        .await
+        .map_err(|error| Failed::from(error).after(times.began()))?;
     let unproven = || Error::new(ErrorKind::Internal, "a snapshot ended without a proof");
     Ok(Taken {
-        spool,
+        staged,
         facts: outcome.get().cloned().ok_or_else(unproven)?,
         sent_by,
         transfer: times.between(),

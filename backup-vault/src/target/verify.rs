@@ -7,7 +7,7 @@ use futures::TryStreamExt;
 
 /// Proves the whole content, and compares it with what the manifest says.
 pub(super) async fn verify(limits: Limits, artifact: &Artifact, content: ByteStream) -> Result<()> {
-    let facts = prove_stored(limits, content).await?;
+    let facts = prove(limits, content).await?;
     if SnapshotDetails::of(artifact)?.describe(&facts) && facts.length == artifact.plain_length {
         return Ok(());
     }
@@ -18,7 +18,7 @@ pub(super) async fn verify(limits: Limits, artifact: &Artifact, content: ByteStr
 }
 
 /// Reads `content` to its end.
-pub(super) async fn prove_stored(limits: Limits, content: ByteStream) -> Result<SnapshotFacts> {
+async fn prove(limits: Limits, content: ByteStream) -> Result<SnapshotFacts> {
     let (mut bytes, outcome) = proven(content, Proof::new(limits), SnapshotError::of_stored);
     while bytes.try_next().await?.is_some() {}
     let unproven = || Error::new(ErrorKind::Internal, "a snapshot ended without a proof");

@@ -131,14 +131,11 @@ async fn what_was_stored_is_read_once_and_must_be_what_was_sent() {
     assert_eq!(counted.log().iter().filter(read).count(), 1);
 
     let sent = prove(&snapshot(4711, 3), 1 << 10, Limits::default()).unwrap();
-    let witness = SameSnapshot {
-        limits: Limits::default(),
-        sent: &sent,
-    };
+    let witness = SameSnapshot(&sent);
     let stored = |bytes: Vec<u8>| stream::once(async { Ok(bytes.into()) }).boxed();
     witness.look(stored(snapshot(4711, 3))).await.unwrap();
     let error = witness.look(stored(snapshot(4712, 3))).await.unwrap_err();
-    assert!(error.kind() == ErrorKind::Damaged && error.to_string().contains("not the one that Vault sent"));
+    assert!(error.kind() == ErrorKind::Damaged && error.to_string().contains("not what Vault sent"));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use crate::{
     },
     event::Finding,
     id::BackupId,
-    pipeline::{ByteStream, Shape, Source},
+    pipeline::{ByteStream, Shape, Source, SpoolRoom, Witness},
     retention::Policy,
     run::{
         Damage, Verification,
@@ -19,7 +19,7 @@ use crate::{
     session::Session,
     store::{Key, ObjectMeta},
     target::{BackupTarget, FailedArtifact, Outcome, Plan, PlannedArtifact},
-    testing::MemoryOptions,
+    testing::{MemoryOptions, SeededEntropy},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -31,8 +31,8 @@ use futures::{
 use std::{collections::HashSet, time::Duration};
 use tokio::time::sleep;
 
-/// Several artifacts: none, one part, several parts that do not compress, several objects.
-pub(crate) const NAMES: [&str; 3] = ["empty", "small", "large"];
+/// Several artifacts: none, one part, several parts that do not compress, several objects; one that is staged.
+pub(crate) const NAMES: [&str; 4] = ["empty", "small", "large", "staged"];
 /// Cut so that `large` takes several parts and two objects.
 pub(crate) const TINY: Shape = Shape {
     frame: 10_000,
@@ -70,6 +70,7 @@ pub(crate) fn data(name: &str) -> Vec<u8> {
     let length = match name {
         "empty" => 0,
         "small" => 700,
+        "staged" => 20_000,
         _ => LARGE,
     };
     let mut state = name.len() as u64;
@@ -87,7 +88,7 @@ fn planned(name: &str) -> PlannedArtifact {
         name: name.to_owned(),
         path: format!("{{id}}/{name}.bin"),
         content_type: "application/octet-stream".to_owned(),
-        compress: name != "large",
+        compress: matches!(name, "empty" | "small"),
     }
 }
 
@@ -105,6 +106,30 @@ impl Fake {
         let end = stream::iter(broken.then(|| Err(Error::new(ErrorKind::SourceFailed, "the source went away"))));
         let kept = if broken { pieces.len() / 2 } else { pieces.len() };
         Source::vouched(quiet.chain(stream::iter(pieces.into_iter().take(kept))).chain(end))
+    }
+}
+
+/// Some of it stays in memory, the rest goes into a file.
+async fn staged(planned: &PlannedArtifact, source: Source, session: &Session) -> Result<Artifact> {
+    let room = SpoolRoom {
+        memory: TINY.part,
+        folder: std::env::temp_dir(),
+    };
+    let staged = session.stage(planned, source, &room, &SeededEntropy::new(3)).await?;
+    session.store(planned, staged, &Same(data(&planned.name))).await
+}
+
+/// The content must be this.
+struct Same(Vec<u8>);
+
+#[async_trait]
+impl Witness for Same {
+    async fn look(&self, content: ByteStream) -> Result<()> {
+        let pieces: Vec<Bytes> = content.try_collect().await?;
+        match pieces.concat() == self.0 {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Damaged, "other bytes than were staged")),
+        }
     }
 }
 
@@ -136,7 +161,14 @@ impl BackupTarget for Fake {
         let work: Vec<_> = plan
             .artifacts
             .iter()
-            .map(|planned| async move { (planned, session.stream(planned, self.source(&planned.name)).await) })
+            .map(|planned| async move {
+                let source = self.source(&planned.name);
+                let done = match planned.name.as_str() {
+                    "staged" => staged(planned, source, session).await,
+                    _ => session.stream(planned, source).await,
+                };
+                (planned, done)
+            })
             .collect();
         let mut done = stream::iter(work).buffered(plan.jobs);
         while let Some((planned, result)) = done.next().await {

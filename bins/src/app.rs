@@ -17,7 +17,7 @@ use backup_core::{
 use std::{
     future::Future,
     io,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -35,7 +35,7 @@ pub fn main<A, V, F>(verb: V) -> ExitCode
 where
     A: CommandLine,
     V: FnOnce(A, Context) -> F,
-    F: Future<Output = Result<()>>,
+    F: Future<Output = Result<()>> + Send + 'static,
 {
     guarded(|| run(verb)).into()
 }
@@ -49,7 +49,7 @@ fn run<A, V, F>(verb: V) -> Exit
 where
     A: CommandLine,
     V: FnOnce(A, Context) -> F,
-    F: Future<Output = Result<()>>,
+    F: Future<Output = Result<()>> + Send + 'static,
 {
     let (args, flags) = match A::try_parse().and_then(|args| args.settings().map(|flags| (args, flags))) {
         Ok(parsed) => parsed,
@@ -128,16 +128,21 @@ impl Setup {
 
     fn call<A, V, F>(self, args: A, verb: V) -> Result<(), Failure>
     where
+        A: CommandLine,
         V: FnOnce(A, Context) -> F,
-        F: Future<Output = Result<()>>,
+        F: Future<Output = Result<()>> + Send + 'static,
     {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        if let Some(workers) = A::WORKERS {
+            runtime.worker_threads(workers);
+        }
+        let runtime = runtime.enable_all().build();
         let runtime = runtime.map_err(|error| Error::new(ErrorKind::Internal, "start the runtime").because(error))?;
         let ended = runtime.block_on(async {
             let context = self.into_context();
             let received = signals::listen(context.cancel.clone())?;
             let store = context.config.store.clone();
-            verb(args, context).await.map_err(|error| Failure {
+            on_a_worker(verb(args, context)).await.map_err(|error| Failure {
                 error: located(error, store.as_deref()),
                 signal: received.first(),
             })
@@ -163,6 +168,17 @@ impl Setup {
     }
 }
 
+/// The main thread is none of the runtime's: work done there hands every piece that it waits for from thread to thread.
+async fn on_a_worker(verb: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+    match tokio::spawn(verb).await {
+        Ok(done) => done,
+        Err(lost) => match lost.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(lost) => Err(Error::new(ErrorKind::Internal, "the runtime ended too early").because(lost)),
+        },
+    }
+}
+
 /// The log format as far as it is known when the configuration may be what failed.
 fn early_log_format(flags: &Layer, environment: &Environment) -> LogFormat {
     let json = match flags.get("log-format") {
@@ -181,5 +197,16 @@ mod tests {
     fn a_panic_ends_with_1() {
         assert_eq!(guarded(|| panic!("a defect")), Exit::Internal);
         assert_eq!(guarded(|| Exit::Damaged), Exit::Damaged);
+    }
+
+    #[test]
+    fn a_panic_on_a_worker_ends_with_1_too() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let ended = guarded(|| match runtime.block_on(on_a_worker(async { panic!("a defect") })) {
+            Ok(()) => Exit::Ok,
+            Err(_) => Exit::Usage,
+        });
+        assert_eq!(ended, Exit::Internal);
+        assert!(runtime.block_on(on_a_worker(async { Ok(()) })).is_ok());
     }
 }

@@ -61,8 +61,9 @@ pub async fn verify_at_once(
         target: target.name().to_owned(),
     });
     let mut found = Verification::default();
-    let mut looks = stream::iter(&manifest.artifacts)
-        .map(|artifact| unless_cancelled(cx, target, manifest, artifact, depth))
+    // By number: with a closure over references the future would not be `Send` enough to be spawned (rust-lang/rust#102211).
+    let mut looks = stream::iter(0..manifest.artifacts.len())
+        .map(|number| unless_cancelled(cx, target, manifest, &manifest.artifacts[number], depth))
         .buffered(jobs.max(1));
     while let Some(looked) = looks.next().await {
         match looked {

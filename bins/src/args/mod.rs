@@ -13,6 +13,9 @@ pub trait CommandLine: clap::Parser {
     /// Which program it is.
     const PROGRAM: Program;
 
+    /// Threads that wait for servers and stores; `None`: one for each core. What computes for long has threads of its own.
+    const WORKERS: Option<usize> = None;
+
     /// All settings that were given as options, before and after the verb.
     ///
     /// # Errors

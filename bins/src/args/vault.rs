@@ -167,6 +167,9 @@ impl VaultVerb {
 
 impl CommandLine for VaultArgs {
     const PROGRAM: Program = table::VAULT;
+    /// It is one stream of small pieces: a second thread would wake for each of them and find nothing to do. Of a snapshot of 200 MB, 2 cores saw
+    /// 30,000 context switches with two and 12,000 with one, and a fifth less CPU.
+    const WORKERS: Option<usize> = Some(1);
 
     fn settings(&self) -> Result<Layer, clap::Error> {
         let outside = [self.everywhere.given(), self.connection.given()];

@@ -105,6 +105,7 @@ pub mod frames;
 pub mod hex;
 pub mod id;
 pub mod keys;
+pub mod patience;
 pub mod pipeline;
 pub mod retention;
 pub mod retry;

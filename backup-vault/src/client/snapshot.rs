@@ -7,6 +7,7 @@ use super::{
     failure::{Result, SNAPSHOT_POLICY, VaultError, VaultErrorKind},
     vault::Vault,
 };
+use backup_core::patience::Patience;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use reqwest::{Method, Response};
@@ -40,7 +41,12 @@ impl Vault {
             return Err(self.without_token(refused));
         }
         let sent_by = at.address.clone();
-        let bytes = stream::try_unfold((response, at, doing), next).boxed();
+        let coming = Coming {
+            patience: Patience::new(at.idle()),
+            response,
+            doing,
+        };
+        let bytes = stream::try_unfold(coming, next).boxed();
         Ok(SnapshotStream { sent_by, bytes })
     }
 }
@@ -53,13 +59,17 @@ async fn refusal(response: Response, at: &Endpoint, doing: &str) -> VaultError {
     }
 }
 
-type State = (Response, Endpoint, String);
+struct Coming {
+    response: Response,
+    patience: Patience,
+    doing: String,
+}
 
-async fn next((mut response, at, doing): State) -> Result<Option<(Bytes, State)>> {
-    match tokio::time::timeout(at.idle(), response.chunk()).await {
-        Ok(Ok(piece)) => Ok(piece.map(|piece| (piece, (response, at, doing)))),
-        Ok(Err(error)) => Err(transport(error, &doing)),
-        Err(_) => Err(VaultError::new(VaultErrorKind::Stalled, doing)),
+async fn next(mut coming: Coming) -> Result<Option<(Bytes, Coming)>> {
+    match coming.patience.within(coming.response.chunk()).await {
+        Some(Ok(piece)) => Ok(piece.map(|piece| (piece, coming))),
+        Some(Err(error)) => Err(transport(error, &coming.doing)),
+        None => Err(VaultError::new(VaultErrorKind::Stalled, coming.doing)),
     }
 }
 

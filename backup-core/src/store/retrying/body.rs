@@ -2,6 +2,7 @@
 
 use super::{Retrying, stalled};
 use crate::{
+    patience::Patience,
     retry::Attempts,
     store::{Download, ObjectMeta, Store, StoreError, StoreErrorKind, StoreResult},
 };
@@ -19,6 +20,7 @@ struct Body<S: ?Sized> {
     left: Range<u64>,
     now: BoxStream<'static, StoreResult<Bytes>>,
     attempts: Attempts,
+    patience: Patience,
 }
 
 /// `download`, whose body is read on from where it broke. Only the same version is: else the error is `Changed`.
@@ -31,6 +33,7 @@ pub(super) fn resuming<S: Store + ?Sized>(
     let range = range.unwrap_or(0..length);
     let attempts = store.retrier.attempts();
     let body = Body {
+        patience: Patience::new(store.retrier.policy().deadline),
         store,
         meta: download.meta.clone(),
         left: range.start.min(length)..range.end.min(length),
@@ -66,17 +69,16 @@ impl<S: Store + ?Sized> Body<S> {
     }
 
     async fn chunk(&mut self) -> StoreResult<Option<Bytes>> {
-        let deadline = self.store.retrier.policy().deadline;
-        match tokio::time::timeout(deadline, self.now.next()).await {
-            Ok(Some(chunk)) => chunk.map(Some),
-            Ok(None) if self.left.is_empty() => Ok(None),
-            Ok(None) => Err(
+        match self.patience.within(self.now.next()).await {
+            Some(Some(chunk)) => chunk.map(Some),
+            Some(None) if self.left.is_empty() => Ok(None),
+            Some(None) => Err(
                 StoreError::new(StoreErrorKind::Interrupted, "get", &self.meta.key).because(format!(
                     "the body ended {} bytes early",
                     self.left.end - self.left.start
                 )),
             ),
-            Err(_) => Err(stalled("get", &self.meta.key)().exhausted()),
+            None => Err(stalled("get", &self.meta.key)().exhausted()),
         }
     }
 

@@ -4,6 +4,7 @@ mod after;
 mod next_steps;
 mod preflight;
 mod send;
+mod switching;
 
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,7 @@ use backup_core::{
     Error, ErrorKind, Result,
     clock::random,
     context::Context,
-    event::{Event, Finding, Severity},
+    event::{Event, Finding},
     hex,
     pipeline::ByteStream,
 };
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 
 pub use preflight::Preflight;
 use send::Given;
+use switching::{Switching, too_late, unanswered};
 
 /// Bytes of state that any server takes in within a second.
 const SWITCHED_PER_SECOND: u64 = 8 << 20;
@@ -211,63 +213,34 @@ impl Restore<'_> {
         let lost = unanswered(answered, given.all(self.facts.length))?;
         restored.phase("send", began);
         let began = Instant::now();
-        match lost {
-            None => {
-                self.step("Vault has taken the snapshot; waiting until it is in force");
-                let switched = async { Ok(leader.await_restored(&nonce, self.wait).await?) };
-                restored.state = unless_cancelled(cancel, switched).await.map_err(too_late)?;
-            }
-            Some(lost) => self.without_answer(leader, &nonce, lost, restored).await?,
-        }
+        let switching = Switching {
+            restore: self,
+            leader,
+            nonce: &nonce,
+        };
+        switching.watch(lost, restored).await?;
         restored.phase("switch", began);
-        unless_cancelled(cancel, self.after(leader, restored))
+        unless_cancelled(cancel, self.after(&switching, restored))
             .await
             .map_err(too_late)
     }
 
-    /// All of it was sent, and Vault has said nothing: the marker tells whether it was taken. That the server is sealed does not: it may have been
-    /// started again.
-    async fn without_answer(&self, leader: &Vault, nonce: &str, lost: Error, restored: &mut Restored) -> Result<()> {
-        self.step("no answer of Vault's, which had the whole snapshot; looking whether it comes into force");
-        let looked = async { Ok(leader.await_restored(nonce, self.wait).await?) };
-        match unless_cancelled(&self.cx.cancel, looked).await {
-            Ok(RestoredState::InForce) => {
-                restored.state = RestoredState::InForce;
-                restored.findings.push(Finding {
-                    severity: Severity::Warning,
-                    subject: "answer".to_owned(),
-                    message: format!("Vault's never came, and the restored state is in force: {}", lost.chain()),
-                    hint: None,
-                });
-                Ok(())
-            }
-            Ok(RestoredState::Sealed) => Err(lost.hint(format!(
-                "Vault may have restored it all the same: the server is sealed now, and opens with the ORIGINAL keys ({} of {}) if it did, with those of before if it was only started again",
-                self.facts.seal.threshold, self.facts.seal.shares
-            ))),
-            Err(error) if error.kind() == ErrorKind::Cancelled => Err(error.hint(MAY_RESTORE)),
-            Err(error) => Err(lost.hint(MAY_RESTORE).hint(format!("the last look at it: {}", error.chain()))),
-        }
-    }
-
-    /// What is done is done: from here on, what goes wrong is a finding.
-    async fn after(&self, leader: &Vault, restored: &mut Restored) -> Result<()> {
-        let began = Instant::now();
+    /// What is done is done: from here on, what goes wrong is a finding, unless the old state is still in force.
+    async fn after(&self, switching: &Switching<'_>, restored: &mut Restored) -> Result<()> {
         if restored.state == RestoredState::Sealed {
-            after::sealed(leader, self.facts, restored).await;
             let Some(patience) = self.request.wait_unsealed else {
+                after::sealed(switching.leader, self.facts, restored).await;
                 after::sealed_secrets(restored, self.request.verify_path.as_deref());
                 return Ok(());
             };
-            self.step(&format!("sealed: {}", next_steps::unseal(restored)));
-            if !after::unsealed(leader, restored, patience).await {
+            if !switching.unsealed(patience, restored).await? {
                 return Ok(());
             }
-            restored.phase("unseal", began);
         }
         restored.restart_first = false;
         let began = Instant::now();
-        after::look(self.target, leader, restored, self.request.verify_path.as_deref()).await;
+        let path = self.request.verify_path.as_deref();
+        after::look(self.target, switching.leader, restored, path).await;
         restored.phase("list", began);
         Ok(())
     }
@@ -315,25 +288,6 @@ async fn confirmation_given(request: &RestoreRequest, vault: &Vault) -> Result<(
     let name = crate::target::cluster(vault).await?.name;
     let message = format!("this replaces everything in the cluster {name}, and was not confirmed");
     Err(Error::new(ErrorKind::Refused, message).hint(format!("--confirm {name}")))
-}
-
-const MAY_RESTORE: &str = "Vault may restore it all the same: look before you try again";
-
-/// The error of a server that may have taken the snapshot, and whose answer did not come.
-fn unanswered(answered: Result<()>, all_given: bool) -> Result<Option<Error>> {
-    match answered {
-        Ok(()) => Ok(None),
-        Err(error) if all_given && error.kind() == ErrorKind::SourceUnreachable => Ok(Some(error)),
-        Err(error) if all_given && error.kind() == ErrorKind::Cancelled => Err(error.hint(MAY_RESTORE)),
-        Err(error) => Err(error),
-    }
-}
-
-fn too_late(error: Error) -> Error {
-    match error.kind() {
-        ErrorKind::Cancelled => error.hint("Vault has taken the snapshot: it comes into force all the same"),
-        _ => error,
-    }
 }
 
 async fn end_quietly(login: &LoggedIn) {

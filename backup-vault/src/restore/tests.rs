@@ -325,6 +325,78 @@ async fn of_a_server_that_never_comes_back_after_a_204_nobody_says_which_state_i
     }
 }
 
+fn waiting() -> RestoreRequest {
+    RestoreRequest {
+        wait_unsealed: Some(Duration::from_secs(30)),
+        ..request()
+    }
+}
+
+/// Seals once it has the snapshot, is unsealed, and still has its marker: the restore failed half-way, or it was only started again.
+async fn comes_back_with_its_old_state(then: impl Fn(&Seen) -> Option<Vec<Step>> + Send + Sync + 'static) -> Kit {
+    let (sealing, keeping) = (seals_after(1, 3), keeps_its_marker());
+    server(move |seen| match (then(seen), seen.path == MARKER) {
+        (Some(steps), _) => {
+            sealing(seen);
+            Some(steps)
+        }
+        (None, true) => keeping(seen),
+        (None, false) => sealing(seen),
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_server_that_seals_itself_and_is_unsealed_with_its_old_state_is_a_failure() {
+    let kit = comes_back_with_its_old_state(|_| None).await;
+    let failed = restore(&kit, &file(), &waiting()).await.unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::SourceFailed, "{failed:?}");
+    assert!(failed.chain().contains("old state is still in force"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_of_a_server_that_is_sealed_then_is_known_once_it_is_unsealed() {
+    let lost = |seen: &Seen| (seen.path == FORCE).then(gateway_timeout);
+    let sealing = seals_after(1, 3);
+    let taken = server(move |seen| {
+        let known = sealing(seen);
+        lost(seen).or(known)
+    })
+    .await;
+    let restored = restore(&taken, &file(), &waiting()).await.unwrap();
+    assert_eq!(restored.state, RestoredState::InForce);
+    assert!(restored.is_cluster(CLUSTER) == Some(true) && !restored.unseen(&waiting()));
+    let told = &restored.findings.last().unwrap().message;
+    assert!(told.contains("the restored state is in force"), "{restored:?}");
+
+    let kept = comes_back_with_its_old_state(lost).await;
+    let failed = restore(&kept, &file(), &waiting()).await.unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::SourceFailed, "{failed:?}");
+    assert!(
+        failed.hints().iter().any(|hint| hint.contains("never came")),
+        "{failed:?}"
+    );
+
+    let nobody = server({
+        let sealing = seals_after(1, usize::MAX);
+        move |seen| {
+            let known = sealing(seen);
+            lost(seen).or(known)
+        }
+    })
+    .await;
+    let soon = RestoreRequest {
+        wait_unsealed: Some(Duration::ZERO),
+        ..request()
+    };
+    let failed = restore(&nobody, &file(), &soon).await.unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::SourceUnreachable, "{failed:?}");
+    assert!(
+        failed.hints().join("; ").contains("ORIGINAL keys (3 of 5)"),
+        "{failed:?}"
+    );
+}
+
 /// What a proxy answers that had no patience.
 fn gateway_timeout() -> Vec<Step> {
     let page = "<html>504 Gateway Time-out</html>";

@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     context::Context,
     keyring, repository,
-    verbs::origin::{self, Origin, SealedFile, Wanted},
+    verbs::origin::{self, Origin, Piped, SealedFile, Wanted},
 };
 use backup_core::{
     Error, ErrorKind, Result,
@@ -21,11 +21,9 @@ use backup_vault::{
     snapshot::{Proof, SnapshotError, SnapshotFacts, proven},
     target::SNAPSHOT,
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
 use shown::Shown;
 use std::{path::PathBuf, str::FromStr, sync::Arc};
-use tokio::fs::File;
-use tokio_util::io::ReaderStream;
 
 /// Reads the whole snapshot, and shows what was proven. Writes nothing, and needs the store only for what lies there.
 pub(super) async fn inspect(context: &Context, args: &InspectArgs) -> Result<()> {
@@ -49,22 +47,15 @@ pub(super) fn proof(lenient: bool) -> Proof {
 async fn local(context: &Context, args: &InspectArgs) -> Result<Option<(String, SnapshotFacts)>> {
     let (what, component) = (&args.what, VaultRaft::COMPONENT);
     let proof = proof(args.lenient_trailer);
-    if what == "-" {
+    if let Some(piped) = Piped::find(what) {
         let config = context.config.clone();
-        let bytes = origin::piped(component.to_owned(), move || keys(&config));
-        return Ok(Some(("standard input".to_owned(), facts(context, bytes, proof).await?)));
+        let bytes = origin::opened(&piped, component.to_owned(), move || keys(&config));
+        return Ok(Some((piped.to_string(), facts(context, bytes, proof).await?)));
     }
     let path = PathBuf::from(what);
-    match path.metadata() {
-        Ok(meta) if meta.is_file() => {}
-        // Or a store with such a name in it.
-        Ok(meta) if meta.is_dir() => return Ok(None),
-        Err(_) => return Ok(None),
-        Ok(_) => {
-            let config = context.config.clone();
-            let bytes = origin::opened(pipe(path), component.to_owned(), move || keys(&config));
-            return Ok(Some((what.clone(), facts(context, bytes, proof).await?)));
-        }
+    if !path.is_file() {
+        // A store may have something of such a name in it.
+        return Ok(None);
     }
     let facts = match SealedFile::find(&path, component).await? {
         None => facts(context, origin::file(path), proof).await?,
@@ -77,15 +68,6 @@ async fn local(context: &Context, args: &InspectArgs) -> Result<Option<(String, 
         }
     };
     Ok(Some((what.clone(), facts)))
-}
-
-/// The bytes of a pipe, as `<(…)` of a shell. It can be read once.
-fn pipe(path: PathBuf) -> (ByteStream, String) {
-    let name = path.display().to_string();
-    let opening = format!("read {name}");
-    let failed = move |error| Error::new(ErrorKind::SourceFailed, opening.clone()).because(error);
-    let opened = async move { Ok::<_, std::io::Error>(ReaderStream::new(File::open(path).await?)) };
-    (stream::once(opened).try_flatten().map_err(failed).boxed(), name)
 }
 
 fn keys(config: &Config) -> Result<Option<Arc<Keyring>>> {

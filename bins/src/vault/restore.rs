@@ -10,7 +10,7 @@ use crate::{
     context::Context,
     repository,
     verbs::{
-        origin::{Origin, Wanted},
+        origin::{Origin, Piped, Wanted},
         strict,
     },
 };
@@ -25,9 +25,10 @@ use report::{PlannedRestore, Shown};
 /// Proves the whole snapshot, then lets the library restore it. Writes nothing to the store and takes no lease.
 pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()> {
     let target = target(context)?;
-    let cx = match args.from.as_deref() {
-        Some("-") => repository::without_store(context, PROGRAM)?,
-        from => repository::for_restore(context, PROGRAM, from)?,
+    let from = args.from.as_deref();
+    let cx = match from.and_then(Piped::find) {
+        Some(_) => repository::without_store(context, PROGRAM)?,
+        None => repository::for_restore(context, PROGRAM, from)?,
     };
     let origin = find(&cx, &target, args).await?;
     let mut findings = origin.announce(context, &cx, "Vault");
@@ -61,8 +62,8 @@ fn request(args: &RestoreArgs, origin: &Origin) -> RestoreRequest {
 
 async fn find(cx: &core::Context, target: &VaultRaft, args: &RestoreArgs) -> Result<Origin> {
     let from = args.from.as_deref();
-    if from == Some("-") {
-        return Ok(Origin::Input(VaultRaft::COMPONENT.to_owned()));
+    if let Some(piped) = from.and_then(Piped::find) {
+        return Ok(Origin::Input(piped, VaultRaft::COMPONENT.to_owned()));
     }
     let lineage = whose::whose(cx, target, args).await?;
     let wanted = Wanted {

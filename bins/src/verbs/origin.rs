@@ -3,12 +3,14 @@
 mod described;
 mod find;
 mod lineages;
+mod piped;
 mod sealed;
 
 pub use described::Described;
 pub use find::Wanted;
 pub use lineages::newest_of_each;
-pub use sealed::{SealedFile, opened, piped};
+pub use piped::Piped;
+pub use sealed::{SealedFile, opened};
 
 use crate::context::Context;
 use backup_core::{
@@ -21,7 +23,6 @@ use backup_core::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use std::path::PathBuf;
-use tokio_util::io::ReaderStream;
 
 /// What is restored, or looked at.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ pub enum Origin {
     /// A sealed object that was copied from the store.
     Sealed(Box<SealedFile>),
     /// What is piped in, sealed by this component or not at all. It can be opened once.
-    Input(String),
+    Input(Piped, String),
 }
 
 /// An artifact of a backup.
@@ -56,7 +57,7 @@ impl Origin {
         let finding = match self {
             Self::Backup(_) => return Vec::new(),
             Self::Sealed(sealed) => sealed.finding(),
-            Self::Key(_) | Self::File(_) | Self::Input(_) => no_manifest(self.name()),
+            Self::Key(_) | Self::File(_) | Self::Input(..) => no_manifest(self.name()),
         };
         context.events.emit(Event::Finding(finding.clone()));
         vec![finding]
@@ -70,7 +71,7 @@ impl Origin {
             Self::Key(key) => key.to_string(),
             Self::File(path) => path.display().to_string(),
             Self::Sealed(sealed) => sealed.path().display().to_string(),
-            Self::Input(_) => "standard input".to_owned(),
+            Self::Input(piped, _) => piped.to_string(),
         }
     }
 
@@ -80,7 +81,7 @@ impl Origin {
         match self {
             Self::Backup(backup) => backup.manifest.id,
             Self::Sealed(sealed) => sealed.id(),
-            Self::Key(_) | Self::File(_) | Self::Input(_) => BackupId::at(cx.clock.now()),
+            Self::Key(_) | Self::File(_) | Self::Input(..) => BackupId::at(cx.clock.now()),
         }
     }
 
@@ -89,7 +90,7 @@ impl Origin {
     pub fn artifact(&self) -> Option<&Artifact> {
         match self {
             Self::Backup(backup) => Some(&backup.artifact),
-            Self::Key(_) | Self::File(_) | Self::Sealed(_) | Self::Input(_) => None,
+            Self::Key(_) | Self::File(_) | Self::Sealed(_) | Self::Input(..) => None,
         }
     }
 
@@ -98,7 +99,7 @@ impl Origin {
     pub fn lineage(&self) -> Option<&str> {
         match self {
             Self::Backup(backup) => Some(&backup.manifest.lineage),
-            Self::Key(_) | Self::File(_) | Self::Sealed(_) | Self::Input(_) => None,
+            Self::Key(_) | Self::File(_) | Self::Sealed(_) | Self::Input(..) => None,
         }
     }
 
@@ -124,9 +125,9 @@ impl Origin {
             Self::Key(key) => object(cx, key.clone()),
             Self::File(path) => file(path.clone()),
             Self::Sealed(sealed) => sealed.open(cx.keyring.clone()),
-            Self::Input(component) => {
+            Self::Input(piped, component) => {
                 let keyring = cx.keyring.clone();
-                piped(component.clone(), move || Ok(keyring))
+                opened(piped, component.clone(), move || Ok(keyring))
             }
         }
     }
@@ -174,10 +175,4 @@ fn object(cx: &core::Context, key: Key) -> ByteStream {
 pub fn file(path: PathBuf) -> ByteStream {
     let opened = async move { Ok::<_, Error>(Source::file(&path).await?.into_stream()) };
     stream::once(opened).try_flatten().boxed()
-}
-
-/// The bytes of standard input. Their end proves nothing.
-fn input() -> ByteStream {
-    let failed = |error| Error::new(ErrorKind::SourceFailed, "read standard input").because(error);
-    ReaderStream::new(tokio::io::stdin()).map_err(failed).boxed()
 }

@@ -10,10 +10,11 @@ pub(crate) use backup_tests::ProgramOutput as Output;
 use futures::TryStreamExt;
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
+    thread::JoinHandle,
 };
 use tempfile::TempDir;
 
@@ -96,6 +97,17 @@ impl Bed {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().to_owned()
+    }
+
+    /// A pipe with a name through which `bytes` come once, and who writes them.
+    pub(crate) fn pipe(&self, name: &str, bytes: Vec<u8>) -> (String, JoinHandle<io::Result<()>>) {
+        let path = self.path(name);
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+        let writer = std::thread::spawn({
+            let path = path.clone();
+            move || fs::write(path, bytes)
+        });
+        (path, writer)
     }
 
     /// Every file of the test, with its content.

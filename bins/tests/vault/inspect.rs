@@ -24,12 +24,7 @@ fn a_pipe_with_a_name_is_a_file_that_is_read_once() {
     let id = bed.snapshot();
     let sealed = std::fs::read(bed.path(&format!("store/{id}.snap.pbe"))).unwrap();
     for (name, bytes) in [("plain", plain), ("sealed", sealed)] {
-        let pipe = bed.path(name);
-        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
-        let writer = std::thread::spawn({
-            let pipe = pipe.clone();
-            move || std::fs::write(pipe, bytes)
-        });
+        let (pipe, writer) = bed.pipe(name, bytes);
         bed.run(&["inspect", &pipe])
             .succeeds()
             .shows(&["Index     205", "TOTAL"]);

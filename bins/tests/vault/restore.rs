@@ -75,6 +75,18 @@ fn snapshots_of_the_old_script_are_restored_by_key_file_and_standard_input() {
 }
 
 #[test]
+fn a_snapshot_is_restored_from_a_pipe_with_a_name_and_needs_no_store() {
+    let (vault, mut bed) = healthy();
+    bed.unset("BACKUP_STORE");
+    let (pipe, writer) = bed.pipe("pipe", golden());
+    bed.run(&["restore", &pipe, "--force", "--confirm", CLUSTER])
+        .succeeds()
+        .shows(&[&format!("from {pipe}: 202 keys")]);
+    writer.join().unwrap().unwrap();
+    assert_eq!(vault.state().restored, Some(golden()));
+}
+
+#[test]
 fn a_snapshot_that_is_not_whole_never_reaches_the_server() {
     let (vault, bed) = healthy();
     let whole = golden();

@@ -35,7 +35,7 @@ impl Proven {
         let began = Instant::now();
         let (facts, bytes) = match origin {
             Origin::File(_) | Origin::Sealed(_) => (facts(context, origin.open(cx), proof).await?, origin.open(cx)),
-            Origin::Backup(_) | Origin::Key(_) | Origin::Input(_) => kept((cx, target), origin, proof).await?,
+            Origin::Backup(_) | Origin::Key(_) | Origin::Input(..) => kept((cx, target), origin, proof).await?,
         };
         let took = began.elapsed();
         Ok(Self { facts, bytes, took })

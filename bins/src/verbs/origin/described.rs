@@ -30,7 +30,7 @@ impl Origin {
                 let age = cx.clock.now().duration_since(sealed.claims().created).as_secs();
                 (Some(age), Vec::new())
             }
-            Self::File(_) | Self::Input(_) => (None, Vec::new()),
+            Self::File(_) | Self::Input(..) => (None, Vec::new()),
         };
         Described {
             from: self.name(),

@@ -1,6 +1,6 @@
 //! A sealed object that was copied from the store: its manifest stayed there.
 
-use super::{file, input};
+use super::{file, piped::Piped};
 use backup_core::{
     Error, ErrorKind, Result,
     event::{Finding, Severity},
@@ -111,20 +111,14 @@ impl SealedFile {
     }
 }
 
-/// The bytes of standard input, opened as by [`opened`].
-#[must_use]
-pub fn piped(component: String, keyring: impl FnOnce() -> Result<Option<Arc<Keyring>>> + Send + 'static) -> ByteStream {
-    opened((input(), "standard input".to_owned()), component, keyring)
-}
-
-/// The bytes with this name: a sealed object of `component` is opened with the keys that `keyring` gives, everything else comes as it is. They are
-/// read once.
+/// The bytes that are piped in: a sealed object of `component` is opened with the keys that `keyring` gives, everything else comes as it is.
 #[must_use]
 pub fn opened(
-    (bytes, name): (ByteStream, String),
+    piped: &Piped,
     component: String,
     keyring: impl FnOnce() -> Result<Option<Arc<Keyring>>> + Send + 'static,
 ) -> ByteStream {
+    let (bytes, name) = (piped.bytes(), piped.to_string());
     let opened = async move {
         let (beginning, bytes) = peek(bytes).await?;
         if !is_sealed(&beginning) {

@@ -20,7 +20,7 @@ pub enum Event {
         /// How many bytes are expected, if anyone knows.
         expected: Option<u64>,
     },
-    /// More of an artifact went through. Counts are totals so far.
+    /// More of an artifact went through. Counts are totals so far, of the current try: another begins at 0 again.
     ArtifactProgress {
         /// Its name.
         name: String,

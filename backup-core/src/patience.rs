@@ -30,7 +30,9 @@ impl Patience {
 
     /// What `work` gives; `None` if it takes longer than the limit. What is ready at once is given in any case. As cancel-safe as `work`.
     pub async fn within<F: Future>(&mut self, work: F) -> Option<F::Output> {
-        let due = Instant::now() + self.limit;
+        let Some(due) = Instant::now().checked_add(self.limit) else {
+            return Some(work.await);
+        };
         let mut work = pin!(work);
         poll_fn(|cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
@@ -76,5 +78,11 @@ mod tests {
         let began = Instant::now();
         assert_eq!(patience.within(pending::<()>()).await, None);
         assert_eq!(began.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_beyond_all_clocks_is_none() {
+        let mut endless = Patience::new(Duration::MAX);
+        assert_eq!(endless.within(sleep(Duration::from_secs(1 << 30))).await, Some(()));
     }
 }

@@ -15,6 +15,7 @@ use backup_core::{
     clock::{SystemClock, SystemEntropy},
 };
 use std::{
+    any::Any,
     future::Future,
     io,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
@@ -29,8 +30,8 @@ const SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// Runs a program: the whole of its `main`. `verb` is called inside a multi-thread runtime, once everything else is in place.
 ///
-/// Errors go to stderr, the result to stdout, and the number out of [`Exit`] to the caller. A panic ends with 1, after everything on the way was
-/// dropped: uploads are aborted, leases given back.
+/// Errors go to stderr, the result to stdout, and the number out of [`Exit`] to the caller. A panic ends with 1; a run of a backup has given its lease
+/// back then, and what it had sent is left to `prune`.
 pub fn main<A, V, F>(verb: V) -> ExitCode
 where
     A: CommandLine,
@@ -133,7 +134,7 @@ impl Setup {
         F: Future<Output = Result<()>> + Send + 'static,
     {
         let mut runtime = tokio::runtime::Builder::new_multi_thread();
-        if let Some(workers) = A::WORKERS {
+        if let Some(workers) = args.workers() {
             runtime.worker_threads(workers);
         }
         let runtime = runtime.enable_all().build();
@@ -142,14 +143,17 @@ impl Setup {
             let context = self.into_context();
             let received = signals::listen(context.cancel.clone())?;
             let store = context.config.store.clone();
-            on_a_worker(verb(args, context)).await.map_err(|error| Failure {
-                error: located(error, store.as_deref()),
-                signal: received.first(),
-            })
+            let done = on_a_worker(verb(args, context)).await;
+            Ok::<_, Failure>(done.map(|done| {
+                done.map_err(|error| Failure {
+                    error: located(error, store.as_deref()),
+                    signal: received.first(),
+                })
+            }))
         });
-        // A blocking task that hangs must not keep the program alive: nobody listens to signals any more.
+        // A blocking task that hangs must not keep the program alive, whatever the end is.
         runtime.shutdown_timeout(SHUTDOWN);
-        ended
+        ended?.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     fn into_context(self) -> Context {
@@ -168,13 +172,18 @@ impl Setup {
     }
 }
 
+/// What a panic leaves.
+type Panic = Box<dyn Any + Send>;
+
 /// The main thread is none of the runtime's: work done there hands every piece that it waits for from thread to thread.
-async fn on_a_worker(verb: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+async fn on_a_worker(verb: impl Future<Output = Result<()>> + Send + 'static) -> Result<Result<()>, Panic> {
     match tokio::spawn(verb).await {
-        Ok(done) => done,
+        Ok(done) => Ok(done),
         Err(lost) => match lost.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            Err(lost) => Err(Error::new(ErrorKind::Internal, "the runtime ended too early").because(lost)),
+            Ok(panic) => Err(panic),
+            Err(lost) => Ok(Err(
+                Error::new(ErrorKind::Internal, "the runtime ended too early").because(lost)
+            )),
         },
     }
 }
@@ -200,13 +209,10 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_on_a_worker_ends_with_1_too() {
+    fn a_panic_on_a_worker_comes_out_and_the_end_of_a_verb_does_too() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let ended = guarded(|| match runtime.block_on(on_a_worker(async { panic!("a defect") })) {
-            Ok(()) => Exit::Ok,
-            Err(_) => Exit::Usage,
-        });
-        assert_eq!(ended, Exit::Internal);
-        assert!(runtime.block_on(on_a_worker(async { Ok(()) })).is_ok());
+        let panic = runtime.block_on(on_a_worker(async { panic!("a defect") })).unwrap_err();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"a defect"));
+        assert!(matches!(runtime.block_on(on_a_worker(async { Ok(()) })), Ok(Ok(()))));
     }
 }

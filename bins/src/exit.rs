@@ -84,7 +84,7 @@ impl Exit {
             Self::NotFound => "not found",
             Self::Damaged => "damage found",
             Self::Refused => "refused by a rule",
-            Self::Findings => "findings (from check, or with --strict)",
+            Self::Findings => "findings (from check, with --strict, or of a look after a restore)",
             Self::Key => "a key is missing or wrong",
             Self::Interrupted => "stopped by SIGINT",
             Self::Terminated => "stopped by SIGTERM",

@@ -13,7 +13,7 @@ use tracing_subscriber::{
 };
 
 /// Crates of this suite. Others log warnings at most, at any verbosity: HTTP clients write headers, which hold secrets, into their details.
-const OWN: [&str; 3] = ["backup_bins", "backup_core", "backup_postgres"];
+const OWN: [&str; 4] = ["backup_bins", "backup_core", "backup_postgres", "backup_vault"];
 
 /// Installs the log for the whole process.
 ///

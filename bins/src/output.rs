@@ -5,6 +5,7 @@ use backup_core::{Error, ErrorKind, Result};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// stderr, shared by log and progress bars. Cheap to clone; all clones are the same terminal.
 #[derive(Debug, Clone)]
@@ -68,17 +69,20 @@ impl Terminal {
         reason = "a log that nobody can receive must not stop a backup"
     )]
     pub fn log(&self, bytes: &[u8]) {
-        self.bars.suspend(|| {
-            let _ = io::stderr().lock().write_all(bytes);
+        waiting(|| {
+            self.bars.suspend(|| {
+                let _ = io::stderr().lock().write_all(bytes);
+            });
         });
     }
 
     fn print(&self, text: &str) -> Result<()> {
-        let written = self.bars.suspend(|| {
+        let write = || {
             let mut stdout = io::stdout().lock();
             stdout.write_all(text.as_bytes())?;
             stdout.flush()
-        });
+        };
+        let written = waiting(|| self.bars.suspend(write));
         match written {
             // `list | head` has seen what it wanted.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -86,6 +90,20 @@ impl Terminal {
                 other.map_err(|error| Error::new(ErrorKind::Internal, "write the result to stdout").because(error))
             }
         }
+    }
+}
+
+/// Does what may wait for a reader (a full pipe, a stopped terminal) and lets the other tasks of its worker go on meanwhile: leases are renewed and
+/// timers ring.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "only on a runtime of many threads, which was looked at; a write cannot be moved to another thread with what it borrows"
+)]
+pub fn waiting<T>(write: impl FnOnce() -> T) -> T {
+    let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
+    match flavor {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(write),
+        _ => write(),
     }
 }
 

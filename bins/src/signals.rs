@@ -5,7 +5,7 @@ use std::sync::{
     Arc,
     atomic::{AtomicU8, Ordering},
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal as Handler, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// A request to stop.
@@ -49,31 +49,40 @@ impl Received {
 
 /// Listens from now on: the first signal cancels `token`, the second ends the process at once.
 ///
-/// Must be called inside a runtime; the listener ends with it.
+/// On a thread of its own, until the process ends: no worker of a runtime that waits for a full pipe keeps a signal from being heard.
 ///
 /// # Errors
-/// Fails if the operating system refuses the handlers.
+/// Fails if the operating system refuses the handlers or the thread.
 pub fn listen(token: CancellationToken) -> Result<Received> {
     let refused = |error| Error::new(ErrorKind::Internal, "install the signal handlers").because(error);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let runtime = runtime.map_err(refused)?;
+    let handlers = {
+        let _inside = runtime.enter();
+        let interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+        (interrupt, signal(SignalKind::terminate()).map_err(refused)?)
+    };
     let received = Received::default();
-    let noted = received.clone();
-    tokio::spawn(async move {
-        loop {
-            let signal = tokio::select! {
-                Some(()) = interrupt.recv() => Signal::Interrupt,
-                Some(()) = terminate.recv() => Signal::Terminate,
-                else => return,
-            };
-            if !noted.note(signal) {
-                end_at_once(signal);
-            }
-            tracing::warn!("stopping; a second signal ends the program at once");
-            token.cancel();
-        }
-    });
+    let listening = hear(handlers, token, received.clone());
+    let thread = std::thread::Builder::new().name("signals".into());
+    thread.spawn(move || runtime.block_on(listening)).map_err(refused)?;
     Ok(received)
+}
+
+async fn hear((mut interrupt, mut terminate): (Handler, Handler), token: CancellationToken, received: Received) {
+    loop {
+        let signal = tokio::select! {
+            Some(()) = interrupt.recv() => Signal::Interrupt,
+            Some(()) = terminate.recv() => Signal::Terminate,
+            else => return,
+        };
+        if !received.note(signal) {
+            end_at_once(signal);
+        }
+        // First: the line may have to wait for whoever reads stderr.
+        token.cancel();
+        tracing::warn!("stopping; a second signal ends the program at once");
+    }
 }
 
 #[expect(

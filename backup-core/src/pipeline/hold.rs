@@ -2,6 +2,7 @@
 
 use crate::{Error, ErrorKind, Result};
 use bytes::{Bytes, BytesMut};
+use flate2::Crc;
 use std::{collections::VecDeque, io, path::PathBuf};
 use tokio::{
     fs::File,
@@ -38,6 +39,7 @@ pub(super) struct Hold {
     in_memory: usize,
     file: Option<File>,
     in_file: u64,
+    sum: Crc,
 }
 
 impl Hold {
@@ -48,6 +50,7 @@ impl Hold {
             in_memory: 0,
             file: None,
             in_file: 0,
+            sum: Crc::new(),
         }
     }
 
@@ -75,6 +78,7 @@ impl Hold {
         let written = file.write_all(bytes).await;
         written.map_err(|error| no_room(&self.room, error))?;
         self.in_file += bytes.len() as u64;
+        self.sum.update(bytes);
         Ok(())
     }
 
@@ -90,6 +94,8 @@ impl Hold {
             memory: self.memory,
             file: self.file,
             in_file: self.in_file,
+            sum: self.sum.sum(),
+            seen: Crc::new(),
         })
     }
 }
@@ -99,10 +105,13 @@ pub(super) struct Held {
     pub(super) memory: VecDeque<Bytes>,
     pub(super) file: Option<File>,
     in_file: u64,
+    sum: u32,
+    seen: Crc,
 }
 
 impl Held {
     /// The next piece as it was put, while it comes from memory; after that `size` bytes from the file, or what is left of them. `None` after the end.
+    /// The last bytes of a file come only if its checksum is that of what was put: a disk that gives other bytes is found before anything is complete.
     pub(super) async fn next(&mut self, size: usize) -> Result<Option<Bytes>> {
         if let Some(piece) = self.memory.pop_front() {
             return Ok(Some(piece));
@@ -120,6 +129,10 @@ impl Held {
             }
         }
         self.in_file -= size as u64;
+        self.seen.update(&piece);
+        if self.in_file == 0 && self.seen.sum() != self.sum {
+            return Err(unreadable().because("its file gives other bytes than it took"));
+        }
         Ok(Some(piece.freeze()))
     }
 }
@@ -132,7 +145,7 @@ fn no_room(room: &SpoolRoom, error: io::Error) -> Error {
     let folder = room.folder.display();
     Error::new(
         ErrorKind::Internal,
-        format!("keep the data in {folder} until its end is proven"),
+        format!("keep the data in {folder} until it is on its way"),
     )
     .because(error)
     .hint(format!(
@@ -185,6 +198,23 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         let file = hold.finish().await.unwrap().file.unwrap();
         assert_eq!(file.metadata().await.unwrap().nlink(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_byte_that_changed_in_the_file_is_found_before_the_last_piece_is_given() {
+        let folder = tempfile::tempdir().unwrap();
+        for at in 0..8 {
+            let mut hold = Hold::new(room(0, &folder));
+            hold.put(Bytes::from_static(b"12345678")).await.unwrap();
+            let mut held = hold.finish().await.unwrap();
+            let file = held.file.as_mut().unwrap();
+            file.seek(io::SeekFrom::Start(at)).await.unwrap();
+            file.write_u8(b'x').await.unwrap();
+            file.rewind().await.unwrap();
+            held.next(5).await.unwrap();
+            let error = held.next(5).await.unwrap_err();
+            assert!(error.chain().contains("other bytes"), "{error:?}");
+        }
     }
 
     #[tokio::test]

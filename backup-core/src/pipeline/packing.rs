@@ -47,7 +47,7 @@ pub struct Sealing {
 }
 
 /// Where an artifact goes and what it claims to be; later objects of a long one get `.0002` and so on behind both.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectName {
     /// Its key.
     pub key: Key,

@@ -42,15 +42,6 @@ pub enum Intake {
     Staged(Box<Staged>),
 }
 
-impl Intake {
-    fn suspect(&self) -> Option<&'static str> {
-        match self {
-            Self::Stream(_) => None,
-            Self::Staged(staged) => staged.suspect(),
-        }
-    }
-}
-
 impl From<Source> for Intake {
     fn from(source: Source) -> Self {
         Self::Stream(source)
@@ -145,10 +136,8 @@ impl Recorder {
         progress: Progress<'_>,
     ) -> Result<Recorded> {
         let mut state = Progressed::default();
-        let content = content.into();
-        let suspect = content.suspect();
         let stored = tokio::select! {
-            stored = self.store_all(name, content, &mut state, progress) => stored,
+            stored = self.store_all(name, content.into(), &mut state, progress) => stored,
             () = self.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, format!("store {}", name.key))),
         };
         let checked = match stored {
@@ -165,10 +154,7 @@ impl Recorder {
             }),
             Err(error) => {
                 self.take_back(state).await;
-                Err(match suspect {
-                    Some(suspect) if error.kind() == ErrorKind::Damaged => error.hint(suspect),
-                    _ => error,
-                })
+                Err(error)
             }
         }
     }

@@ -28,6 +28,7 @@ pub(super) enum Waiting {
 
 /// Objects, one behind the other. All parts have one size but the last of each object.
 pub(super) struct Made {
+    name: ObjectName,
     objects: Vec<ObjectFacts>,
     pub(super) held: Held,
     plain_length: u64,
@@ -47,20 +48,10 @@ impl fmt::Debug for Staged {
     }
 }
 
-impl Staged {
-    /// What to look at beside the store if what is read back is not what was staged: nothing else checks the file.
-    pub(super) fn suspect(&self) -> Option<&'static str> {
-        let in_file = matches!(&self.0, Waiting::Made(made) if made.held.file.is_some());
-        in_file.then_some(
-            "it waited in a file of this machine (--spool-dir): that disk may have changed it as well as the store",
-        )
-    }
-}
-
 impl Recorder {
     /// Takes in all of `source` and sends nothing: for a source that must not wait for the store, or whose end has to be known before anything is
-    /// stored. What is sealed and not compressed is sealed here, once, for the name under which it will be recorded. Memory: `room.memory`, and two
-    /// parts. Dropping the future frees everything.
+    /// stored. What is sealed and not compressed is sealed here, once, for the name under which it will be recorded; anything else waits under a key of
+    /// its own, for which `entropy` is. Memory: `room.memory`, and two parts. Dropping the future frees everything.
     ///
     /// # Errors
     /// That of the source, if it fails or does not vouch for its end; [`ErrorKind::Internal`] if the folder of `room` has no room.
@@ -104,8 +95,18 @@ impl Recorder {
         progress: Progress<'_>,
     ) -> Result<()> {
         match staged.0 {
+            // Its names are in its seals.
+            Waiting::Made(made) if made.name != *name => Err(Error::new(
+                ErrorKind::Internal,
+                format!("what was staged as {} cannot be stored as {}", made.name.key, name.key),
+            )),
             Waiting::Made(made) => self.send_made(name, made, state, progress).await,
-            Waiting::Content(spool) => self.store_source(name, spool.into_source(), state, progress).await,
+            Waiting::Content(spool) => {
+                let length = spool.length();
+                // All of it was read before.
+                let sent = |_, written| progress(length, written);
+                self.store_source(name, spool.into_source(), state, &sent).await
+            }
         }
     }
 
@@ -197,6 +198,7 @@ impl Making<'_> {
         let facts = keep(self.writer, self.recorder.shape.part, &mut self.hold).await?;
         self.objects.push(facts);
         Ok(Made {
+            name: self.name.clone(),
             objects: self.objects,
             held: self.hold.finish().await?,
             plain_length: self.plain_length,

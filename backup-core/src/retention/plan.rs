@@ -261,11 +261,12 @@ impl<'a> Held<'a> {
         }
     }
 
-    /// Whether it is less than half of what `candidate` holds.
+    /// Whether it is half of what `candidate` holds, or less.
     fn fell_below(&self, candidate: &Candidate) -> bool {
         let sum = |sum: u64, length: &u64| sum.saturating_add(*length);
         let held = candidate.artifacts.keys().filter_map(|name| self.0.get(name.as_str()));
-        held.fold(0, sum) < candidate.artifacts.values().fold(0, sum).div_ceil(2)
+        let (held, had) = (held.fold(0, sum), candidate.artifacts.values().fold(0, sum));
+        had > 0 && held <= had / 2
     }
 }
 

@@ -145,12 +145,12 @@ fn partial_and_failed_ones_never_count_as_good() {
 fn a_run_whose_content_fell_by_half_never_expires_an_older_one() {
     let mut all = daily(6);
     for small in &mut all[..2] {
-        small.artifacts = holding(&[("db", 49)]);
+        small.artifacts = holding(&[("db", 50)]);
     }
     assert_eq!(kept(&all, &LAST_1), [all[0].id, all[2].id]);
     assert_eq!(reason(&all, &LAST_1, &all[2]), Reason::ContentFell);
     for small in &mut all[..2] {
-        small.artifacts = holding(&[("db", 50)]);
+        small.artifacts = holding(&[("db", 51)]);
     }
     assert_eq!(kept(&all, &LAST_1), [all[0].id]);
 }

@@ -12,8 +12,13 @@ use crate::{
     store::{Key, ServerEncryption},
     target::{BackupTarget, FailedArtifact, Outcome, Plan},
 };
+use futures::FutureExt;
 use jiff::Timestamp;
-use std::{sync::Arc, time::Duration};
+use std::{
+    panic::{AssertUnwindSafe, resume_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 /// How a backup is made.
 #[derive(Debug, Clone)]
@@ -78,13 +83,14 @@ where
         holder: &holder,
     };
     let done = tokio::select! {
-        done = run.leased(&lease) => done,
-        () = lease.lost().cancelled_owned() => lost(target),
+        done = AssertUnwindSafe(run.leased(&lease)).catch_unwind() => done,
+        () = lease.lost().cancelled_owned() => Ok(lost(target)),
     };
     if let Err(error) = lease.release().await {
         tracing::warn!(error = %error.chain(), "the lease could not be given back; it expires in a minute");
     }
-    done
+    // A defect somewhere in the run: the next one must not wait for this one's lease.
+    done.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 fn lost(target: &dyn BackupTarget) -> Result<BackupReport> {

@@ -27,6 +27,9 @@ pub enum VaultErrorKind {
     /// Never initialised.
     #[error("it is not initialised")]
     NotInitialized,
+    /// Taken out of its cluster for good.
+    #[error("this server was removed from its cluster")]
+    Removed,
     /// No leader, or none yet.
     #[error("the cluster has no active leader")]
     NoLeader,
@@ -202,8 +205,14 @@ fn hint(kind: VaultErrorKind, policy: Option<&str>) -> Option<String> {
         K::NotInitialized => {
             "initialise and unseal it first: `vault operator init -key-shares=1 -key-threshold=1`; those keys are thrown away by a restore"
         }
+        K::Removed => {
+            "name another server of the cluster with VAULT_ADDR; this one joins again with EMPTY storage only"
+        }
         K::NoLeader => "wait for an election, and look at `vault operator raft list-peers`",
         K::TokenMissing => "set VAULT_TOKEN or VAULT_TOKEN_FILE, or log in with --auth kubernetes",
+        K::TokenInvalid if policy == Some(RESTORE_POLICY) => {
+            "make a new one that may restore: `backup-vault policy` shows how"
+        }
         K::TokenInvalid => {
             "make a new one that lives on: `vault token create -orphan -period=768h -policy=vault-snapshot`; a token dies with the one \
              that made it unless it is an orphan"

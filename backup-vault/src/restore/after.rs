@@ -1,16 +1,17 @@
 //! What is looked at once the restored state is in force.
 
-use super::{Listing, Restored, SEAL};
+use super::{Listing, RestoreRequest, Restored, SEAL};
 use crate::{
+    Secret,
     client::{Health, RestoredState, Vault},
     snapshot::SnapshotFacts,
     target::VaultRaft,
 };
 use backup_core::{
-    Error, Result,
+    Error, ErrorKind, Result,
     event::{Finding, Severity},
 };
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 use tokio::time::{Instant, sleep};
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -73,7 +74,7 @@ pub(super) async fn unsealed(leader: &Vault, restored: &mut Restored, patience: 
 }
 
 /// Which cluster it is now, and what is in it.
-pub(super) async fn look(target: &VaultRaft, leader: &Vault, restored: &mut Restored, path: Option<&str>) {
+pub(super) async fn look(target: &VaultRaft, leader: &Vault, restored: &mut Restored, request: &RestoreRequest) {
     let Some(health) = active(leader, ELECTED_WITHIN).await else {
         restored.findings.push(finding(
             "leader",
@@ -83,8 +84,8 @@ pub(super) async fn look(target: &VaultRaft, leader: &Vault, restored: &mut Rest
         return;
     };
     (restored.cluster_id, restored.cluster_name) = (health.cluster_id, health.cluster_name);
-    let Some(path) = path else { return };
-    match list(target, leader, path).await {
+    let Some(path) = &request.verify_path else { return };
+    match list(target, leader, path, request.verify_token_file.as_deref()).await {
         Ok(names) if names.is_empty() => restored.findings.push(finding(
             SECRETS,
             format!("there are none at {path}"),
@@ -92,21 +93,29 @@ pub(super) async fn look(target: &VaultRaft, leader: &Vault, restored: &mut Rest
         )),
         Ok(names) => {
             restored.listing = Some(Listing {
-                path: path.to_owned(),
+                path: path.clone(),
                 names,
             });
         }
         Err(error) => restored.findings.push(finding(
             SECRETS,
             format!("{path} could not be listed: {}", error.chain()),
-            "a token of before the restore is not valid any more: take one of the restored cluster for `vault kv list`; if that is refused too, \
-             nothing may be mounted there (Vault says the same of both): is it the right backup?",
+            "a token of before the restore is not valid any more: give one of the restored cluster with --verify-token-file, or take it for `vault kv \
+             list`; if that is refused too, nothing may be mounted there (Vault says the same of both): is it the right backup?",
         )),
     }
 }
 
-/// Logs in anew: tokens of before are gone.
-async fn list(target: &VaultRaft, leader: &Vault, path: &str) -> Result<Vec<String>> {
+/// With the token in `file`, or logs in anew: tokens of before are gone.
+async fn list(target: &VaultRaft, leader: &Vault, path: &str, file: Option<&Path>) -> Result<Vec<String>> {
+    if let Some(file) = file {
+        let failed = |error| Error::new(ErrorKind::Config, format!("read {}", file.display())).because(error);
+        let token = tokio::fs::read_to_string(file).await.map_err(failed)?;
+        let vault = leader
+            .clone()
+            .with_token(Secret::new(token.trim_end_matches(['\r', '\n'])));
+        return Ok(vault.list_secrets(path).await?);
+    }
     let login = target.login.log_in(leader).await?;
     let listed = login.vault.list_secrets(path).await;
     let ended = login.end().await.map_err(Error::from);

@@ -22,7 +22,7 @@ use backup_core::{
     hex,
     pipeline::ByteStream,
 };
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 use tokio::time::Instant;
 
 pub use preflight::Preflight;
@@ -50,6 +50,9 @@ pub struct RestoreRequest {
     pub wait_unsealed: Option<Duration>,
     /// Lists the secrets there at the end: `secret/platform/iam/`.
     pub verify_path: Option<String>,
+    /// The file with a token of the restored cluster that may list them, read once that is in force; the token of the restore if none is named, which
+    /// a restore of another cluster makes invalid.
+    pub verify_token_file: Option<PathBuf>,
 }
 
 /// One step of a restore.
@@ -106,6 +109,20 @@ impl VaultRaft {
         let vault = Vault::new(self.settings.clone())?;
         let looked = async { Ok(crate::target::cluster(&vault).await?.id) };
         unless_cancelled(&cx.cancel, looked).await
+    }
+
+    /// That the restore is confirmed by the name of the target's cluster. A restore demands it again. Needs no token.
+    ///
+    /// # Errors
+    /// `Refused` with the name to confirm; those of the server.
+    pub async fn demand_confirmation(&self, cx: &Context, request: &RestoreRequest) -> Result<()> {
+        let vault = Vault::new(self.settings.clone())?;
+        let demanded = async {
+            let name = crate::target::cluster(&vault).await?.name;
+            confirmation_given(request, &name)?;
+            preflight::confirmed(request, &name)
+        };
+        unless_cancelled(&cx.cancel, demanded).await
     }
 
     /// Everything that a restore looks at before it begins. Changes nothing; a login makes a token for the time of the look. A missing confirmation
@@ -167,7 +184,7 @@ impl Restore<'_> {
     async fn run(&self, snapshot: ByteStream) -> Result<Restored> {
         let (cancel, began) = (&self.cx.cancel, Instant::now());
         let vault = Vault::new(self.target.settings.clone())?;
-        confirmation_given(self.request, &vault).await?;
+        self.target.demand_confirmation(self.cx, self.request).await?;
         let look = Box::pin(preflight::look(self.target, &vault, self.facts, self.request));
         let (preflight, login, leader) = unless_cancelled(cancel, look).await?;
         let foretold = preflight.findings.clone();
@@ -239,8 +256,7 @@ impl Restore<'_> {
         }
         restored.restart_first = false;
         let began = Instant::now();
-        let path = self.request.verify_path.as_deref();
-        after::look(self.target, switching.leader, restored, path).await;
+        after::look(self.target, switching.leader, restored, self.request).await;
         restored.phase("list", began);
         Ok(())
     }
@@ -281,11 +297,10 @@ impl Restored {
 }
 
 /// The name is asked for before any token is used.
-async fn confirmation_given(request: &RestoreRequest, vault: &Vault) -> Result<()> {
+fn confirmation_given(request: &RestoreRequest, name: &str) -> Result<()> {
     if request.confirm.is_some() {
         return Ok(());
     }
-    let name = crate::target::cluster(vault).await?.name;
     let message = format!("this replaces everything in the cluster {name}, and was not confirmed");
     Err(Error::new(ErrorKind::Refused, message).hint(format!("--confirm {name}")))
 }

@@ -13,7 +13,7 @@ pub(super) fn unseal(restored: &Restored) -> String {
     };
     match seal.kind.as_str() {
         "shamir" => format!(
-            "{restart}unseal {server} with the ORIGINAL keys, those of the cluster that the snapshot is of: {} of {} (`vault operator unseal`)",
+            "{restart}unseal {server} with the ORIGINAL keys, those that were valid when the snapshot was taken: {} of {} (`vault operator unseal`)",
             seal.threshold, seal.shares
         ),
         kind => format!(
@@ -33,13 +33,21 @@ pub(super) fn next_steps(restored: &Restored, request: &RestoreRequest) -> Vec<S
         ));
     }
     steps.extend([
-        format!(
-            "let the other servers join with EMPTY storage: `vault operator raft join {}`, then unseal each with the ORIGINAL keys",
-            restored.server
-        ),
+        others(restored, request),
         "revoke the tokens that were valid when the snapshot was taken, root tokens first: they are valid again (`vault list auth/token/accessors`)".into(),
         "watch the leases: those that ended since the snapshot are revoked now, all at once, against live databases and clouds (`vault list sys/leases/lookup`)".into(),
         "make a new token for backups and revoke the old one".into(),
     ]);
     steps
+}
+
+/// What the other servers of the cluster have to do.
+fn others(restored: &Restored, request: &RestoreRequest) -> String {
+    let join = format!("`vault operator raft join {}`", restored.server);
+    if request.allow_many_peers {
+        return format!(
+            "look at each of the other servers (`vault operator raft list-peers`, and its log): one that was left out or kept its old state joins again with EMPTY storage: {join}"
+        );
+    }
+    format!("let the other servers join with EMPTY storage: {join}, then unseal each with the ORIGINAL keys")
 }

@@ -65,7 +65,7 @@ pub(super) async fn look(
 }
 
 /// A missing confirmation is refused by a restore, not by a look.
-fn confirmed(request: &RestoreRequest, name: &str) -> Result<()> {
+pub(super) fn confirmed(request: &RestoreRequest, name: &str) -> Result<()> {
     match &request.confirm {
         Some(confirmed) if confirmed != name => {
             let message = format!("the target is the cluster {name}, and {confirmed} was confirmed");
@@ -135,7 +135,7 @@ fn seals(now: &SealStatus, facts: &SnapshotFacts, force: bool) -> Option<Finding
             "have somebody at hand who may restart it; if it asks for as many as before even then, the restore has failed half-way: read its log",
         )
     } else {
-        let message = format!("{numbers}: it is of another cluster, and Vault will refuse it");
+        let message = format!("{numbers}: it is of another cluster or from before a rekey, and Vault will refuse it");
         finding(SEAL, message, "restore it with --force")
     })
 }
@@ -146,7 +146,7 @@ fn unneeded_force(request: &RestoreRequest, target: &str) -> Option<Finding> {
     own.then(|| {
         finding(
             "cluster",
-            format!("the snapshot is of the target itself ({target}): --force is not needed"),
+            format!("the snapshot is of the target itself ({target}): --force is needed only if its unseal keys were changed since"),
             "if another cluster's was meant: `list` shows whose each is, --at ID restores it",
         )
     })

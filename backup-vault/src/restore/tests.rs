@@ -241,6 +241,40 @@ async fn once_unsealed_the_cluster_is_named_and_its_secrets_are_listed() {
     assert_eq!(names, ["check", "send", "switch", "unseal", "list"]);
 }
 
+#[tokio::test]
+async fn the_token_of_the_restored_cluster_is_read_after_the_restore_and_lists() {
+    let kit = server(|seen| match (seen.method.as_str(), seen.path.as_str()) {
+        ("GET", MARKER) => Some(error(403, "permission denied\n\ninvalid token")),
+        (_, path) if path.starts_with("/v1/s") && path.contains("platform/iam") => {
+            Some(match seen.header("x-vault-token") {
+                Some("hvs.of-then") if seen.method == "LIST" => json(200, r#"{"data":{"keys":["db"]}}"#),
+                Some("hvs.of-then") => json(
+                    200,
+                    r#"{"data":{"path":"secret/","type":"kv","options":{"version":"1"}}}"#,
+                ),
+                _ => error(403, "permission denied"),
+            })
+        }
+        _ => None,
+    })
+    .await;
+    let file_of = |name: &str| Some(kit.folder.path().join(name));
+    std::fs::write(file_of("token").unwrap(), "hvs.of-then\n").unwrap();
+    let listing = |verify_token_file| RestoreRequest {
+        verify_path: Some("secret/platform/iam/".into()),
+        verify_token_file,
+        ..request()
+    };
+    let listed = restore(&kit, &file(), &listing(file_of("token"))).await.unwrap();
+    assert_eq!(listed.listing.unwrap().names, ["db"]);
+    for none in [None, file_of("missing")] {
+        let unlisted = restore(&kit, &file(), &listing(none)).await.unwrap();
+        assert!(unlisted.listing.is_none());
+        let hint = unlisted.findings.last().unwrap().hint.as_deref().unwrap();
+        assert!(hint.contains("--verify-token-file"), "{hint}");
+    }
+}
+
 /// With the seal of the snapshot, and 1 of 1 keys in the place of its 4 of 7.
 const FEWER_KEYS: &str =
     r#"{"type":"awskms","initialized":true,"sealed":false,"t":1,"n":1,"version":"1.19.3","storage_type":"raft"}"#;

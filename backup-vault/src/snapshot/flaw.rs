@@ -209,7 +209,7 @@ impl SnapshotError {
         let error = Error::new(ErrorKind::Damaged, "the snapshot is not complete").because(self);
         match self.flaw {
             Flaw::CutTrailer => error.hint("all data in it is proven: restore it with --lenient-trailer"),
-            _ => error.hint("take another backup: `list` names them"),
+            _ => error.hint("use another backup: `list` names them"),
         }
     }
 }

@@ -41,7 +41,7 @@ pub(crate) async fn cluster(vault: &Vault) -> Result<Cluster> {
         return Err(wrong(VaultErrorKind::NotInitialized));
     }
     if health.removed_from_cluster == Some(true) {
-        return Err(wrong(VaultErrorKind::NoLeader).said("this server was removed from its cluster"));
+        return Err(wrong(VaultErrorKind::Removed));
     }
     if health.sealed {
         return Err(wrong(VaultErrorKind::Sealed));

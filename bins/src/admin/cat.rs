@@ -2,6 +2,7 @@
 
 use crate::{
     context::Context,
+    output::waiting,
     repository,
     stored::{self, Stored},
 };
@@ -21,9 +22,9 @@ pub(super) async fn cat(context: &Context, name: &str) -> Result<()> {
     let mut stdout = std::io::stdout();
     let failed = |error| Error::new(ErrorKind::Internal, "write to stdout").because(error);
     while let Some(piece) = bytes.try_next().await? {
-        stdout.write_all(&piece).map_err(failed)?;
+        waiting(|| stdout.write_all(&piece)).map_err(failed)?;
     }
-    stdout.flush().map_err(failed)
+    waiting(|| stdout.flush()).map_err(failed)
 }
 
 async fn open(cx: &core::Context, name: &str) -> Result<ByteStream> {

@@ -13,8 +13,10 @@ pub trait CommandLine: clap::Parser {
     /// Which program it is.
     const PROGRAM: Program;
 
-    /// Threads that wait for servers and stores; `None`: one for each core. What computes for long has threads of its own.
-    const WORKERS: Option<usize> = None;
+    /// Threads that the work of the chosen verb is spread over; `None`: one for each core.
+    fn workers(&self) -> Option<usize> {
+        None
+    }
 
     /// All settings that were given as options, before and after the verb.
     ///

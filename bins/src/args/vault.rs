@@ -10,7 +10,7 @@ use crate::{
     exit,
 };
 use clap::{Args, Parser, Subcommand};
-use std::{str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 /// Takes Raft snapshots of Vault, proves that they are whole, and restores them. Without a verb: `snapshot`.
 #[derive(Debug, Clone, Parser)]
@@ -78,6 +78,9 @@ pub struct RestoreArgs {
     /// List this path of the restored Vault at the end, as secret/platform/iam/.
     #[arg(long, value_name = "PATH")]
     pub verify_path: Option<String>,
+    /// The file with a token of the restored cluster for --verify-path; it is read after the restore.
+    #[arg(long, value_name = "FILE", requires = "verify_path")]
+    pub verify_token_file: Option<PathBuf>,
     /// Take a file whose last eight bytes are cut: all data in it is proven without them.
     #[arg(long)]
     pub lenient_trailer: bool,
@@ -167,9 +170,12 @@ impl VaultVerb {
 
 impl CommandLine for VaultArgs {
     const PROGRAM: Program = table::VAULT;
-    /// It is one stream of small pieces: a second thread would wake for each of them and find nothing to do. Of a snapshot of 200 MB, 2 cores saw
-    /// 30,000 context switches with two and 12,000 with one, and a fifth less CPU.
-    const WORKERS: Option<usize> = Some(1);
+
+    /// A snapshot is one stream of small pieces: a second thread would wake for each of them and find nothing to do. With two, 200 MB took 30,000
+    /// context switches and a fifth more CPU; with one 12,000.
+    fn workers(&self) -> Option<usize> {
+        matches!(self.asked(), Asked::Snapshot).then_some(1)
+    }
 
     fn settings(&self) -> Result<Layer, clap::Error> {
         let outside = [self.everywhere.given(), self.connection.given()];

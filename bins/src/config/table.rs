@@ -310,7 +310,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting::new(
         "vault.spool-dir",
         Folder,
-        "Where a snapshot that does not fit into memory waits, encrypted and without a name, until it is proven",
+        "Where a snapshot that does not fit into memory waits, encrypted and without a name, until it is stored",
     )
     .env(&["BACKUP_SPOOL_DIR", "TMPDIR"])
     .flag("spool-dir")

@@ -4,7 +4,7 @@ mod proven;
 mod report;
 mod whose;
 
-use super::{PROGRAM, inspect::proof, target::target};
+use super::{PROGRAM, inspect::proof, target::target_of_restore};
 use crate::{
     args::vault::RestoreArgs,
     context::Context,
@@ -24,7 +24,7 @@ use report::{PlannedRestore, Shown};
 
 /// Proves the whole snapshot, then lets the library restore it. Writes nothing to the store and takes no lease.
 pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()> {
-    let target = target(context)?;
+    let target = target_of_restore(context).await?;
     let from = args.from.as_deref();
     let cx = match from.and_then(Piped::find) {
         Some(_) => repository::without_store(context, PROGRAM)?,
@@ -32,9 +32,13 @@ pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()>
     };
     let origin = find(&cx, &target, args).await?;
     let mut findings = origin.announce(context, &cx, "Vault");
+    let request = request(args, &origin);
+    if !context.config.dry_run {
+        // Before anything is read: a large snapshot takes its time.
+        target.demand_confirmation(&cx, &request).await?;
+    }
     let step = "proving the whole snapshot before the server is touched";
     context.events.emit(Event::Step(step.to_owned()));
-    let request = request(args, &origin);
     if context.config.dry_run {
         return dry_run(context, (&cx, &target), (&origin, args), findings).await;
     }
@@ -57,6 +61,7 @@ fn request(args: &RestoreArgs, origin: &Origin) -> RestoreRequest {
         allow_many_peers: args.allow_many_peers,
         wait_unsealed: args.wait_unsealed,
         verify_path: args.verify_path.clone(),
+        verify_token_file: args.verify_token_file.clone(),
     }
 }
 

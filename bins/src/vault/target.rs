@@ -1,8 +1,10 @@
 //! The server, by the settings.
 
+use super::PROGRAM;
 use crate::{
     config::vault::{Auth, VaultConfig, claim},
     context::Context,
+    repository,
 };
 use backup_core::{
     Error, ErrorKind, Result,
@@ -40,6 +42,15 @@ pub(super) fn target(context: &Context) -> Result<VaultRaft> {
     target.settings.token = token;
     target.login = login;
     Ok(target)
+}
+
+/// The target of a restore. Where no token is given, the server may have none yet: what is wrong with it is said first.
+pub(super) async fn target_of_restore(context: &Context) -> Result<VaultRaft> {
+    if matches!(config(context)?.auth, Auth::Token(None)) {
+        let cx = repository::without_store(context, PROGRAM)?;
+        stored(context)?.cluster_id(&cx).await?;
+    }
+    target(context)
 }
 
 /// Told before the server is asked: what it answers to nobody depends on its version.

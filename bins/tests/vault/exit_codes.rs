@@ -2,7 +2,7 @@
 
 use crate::{
     bed::{Bed, Output, golden},
-    fake::FakeVault,
+    fake::{CLUSTER, FakeVault},
 };
 
 /// A server and a program that works with it.
@@ -116,7 +116,7 @@ fn a_stored_snapshot_that_was_changed_ends_with_10_in_verify_inspect_and_restore
     bed.write(&file, &bytes);
     bed.run(&["verify"]).ends_with(10).shows(&["DAMAGED"]);
     bed.run(&["inspect", &id]).ends_with(10);
-    bed.run(&["restore", "--at", &id, "--force", "--confirm", "x"])
+    bed.run(&["restore", "--at", &id, "--force", "--confirm", CLUSTER])
         .ends_with(10);
     assert!(vault.state().restored.is_none());
 }

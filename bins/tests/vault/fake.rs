@@ -16,6 +16,7 @@ pub(crate) const CLUSTER: &str = "vault-cluster-fake";
 /// What the server is like. Tests change it while it runs.
 #[derive(Debug, Clone)]
 pub(crate) struct State {
+    pub(crate) initialized: bool,
     pub(crate) sealed: bool,
     /// Name and id of its cluster.
     pub(crate) cluster: (&'static str, &'static str),
@@ -49,6 +50,7 @@ impl FakeVault {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(Mutex::new(State {
+            initialized: true,
             sealed: false,
             cluster: (CLUSTER, "6f0c9c8e"),
             seals: true,
@@ -144,16 +146,18 @@ fn hold(state: &Mutex<State>) {
     }
 }
 
+/// The health of a server that nobody can use yet.
+fn closed(initialized: bool) -> Vec<u8> {
+    let status = if initialized { 503 } else { 501 };
+    let health = format!(r#"{{"initialized":{initialized},"sealed":true,"standby":true,"version":"1.19.3"}}"#);
+    json(status, &health)
+}
+
 fn answer((method, path): (&str, &str), body: Vec<u8>, port: u16, state: &mut State) -> Vec<u8> {
     state.requests.push(format!("{method} {path}"));
     let path = path.strip_prefix("/v1/").unwrap();
     match path {
-        "sys/health" if state.sealed => {
-            return json(
-                503,
-                r#"{"initialized":true,"sealed":true,"standby":true,"version":"1.19.3"}"#,
-            );
-        }
+        "sys/health" if !state.initialized || state.sealed => return closed(state.initialized),
         "sys/health" => return json(200, &health(state.cluster)),
         "sys/seal-status" => {
             let sealed = state.sealed;

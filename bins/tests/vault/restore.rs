@@ -75,6 +75,32 @@ fn snapshots_of_the_old_script_are_restored_by_key_file_and_standard_input() {
 }
 
 #[test]
+fn a_server_that_was_never_initialised_is_told_how_without_a_token_and_before_anything_is_read() {
+    let (vault, mut bed) = healthy();
+    bed.snapshot();
+    bed.unset("VAULT_TOKEN");
+    vault.change(|state| state.initialized = false);
+    bed.run(&["restore", "--force", "--confirm", CLUSTER])
+        .ends_with(6)
+        .says(&["vault operator init -key-shares=1 -key-threshold=1"]);
+    vault.change(|state| state.initialized = true);
+    bed.run(&["restore", "--force", "--confirm", CLUSTER])
+        .ends_with(3)
+        .says(&["there is no token"]);
+}
+
+#[test]
+fn the_name_to_confirm_is_told_before_the_snapshot_is_read() {
+    let (vault, bed) = healthy();
+    let id = bed.snapshot();
+    std::fs::write(bed.path(&format!("store/{id}.snap.pbe")), "damaged").unwrap();
+    let name = format!("--confirm {CLUSTER}");
+    bed.run(&["restore", "--force"]).ends_with(11).says(&[&name]);
+    bed.run(&["restore", "--force", "--confirm", CLUSTER]).ends_with(10);
+    assert!(vault.state().restored.is_none());
+}
+
+#[test]
 fn a_snapshot_is_restored_from_a_pipe_with_a_name_and_needs_no_store() {
     let (vault, mut bed) = healthy();
     bed.unset("BACKUP_STORE");
@@ -182,7 +208,7 @@ fn without_force_the_latest_is_that_of_the_targets_own_cluster() {
 fn force_onto_the_cluster_that_the_snapshot_is_of_is_a_finding() {
     let (vault, bed) = healthy();
     bed.snapshot();
-    let needless = "--force is not needed";
+    let needless = "--force is needed only if";
     let line = ["restore", "--force", "--dry-run"];
     bed.run(&line).succeeds().says(&[needless]);
     vault.change(|state| state.cluster.1 = "another-id");

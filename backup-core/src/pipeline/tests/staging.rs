@@ -106,7 +106,7 @@ async fn a_source_that_fails_stages_nothing() {
 }
 
 #[tokio::test]
-async fn a_byte_that_changed_on_disk_while_it_waited_is_found_and_the_disk_is_named() {
+async fn a_byte_that_changed_on_disk_while_it_waited_is_found_before_anything_is_stored() {
     let folder = tempfile::tempdir().unwrap();
     for at in [700, 5_000, 20_000] {
         let bench = bench(Packing::Sealed);
@@ -123,13 +123,29 @@ async fn a_byte_that_changed_on_disk_while_it_waited_is_found_and_the_disk_is_na
         file.write_u8(byte ^ 1).await.unwrap();
         file.rewind().await.unwrap();
         let error = stored(&bench, false, waiting).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Damaged);
-        assert!(
-            error.hints().iter().any(|hint| hint.contains("--spool-dir")),
-            "{error:?}"
-        );
+        assert_eq!(error.kind(), ErrorKind::Internal);
+        assert!(error.chain().contains("other bytes than it took"), "{error:?}");
         assert_eq!((bench.memory.keys().len(), bench.memory.unfinished()), (0, 0));
     }
+}
+
+#[tokio::test]
+async fn what_was_staged_for_one_name_is_not_stored_under_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = bench(Packing::Sealed);
+    let waiting = staged(&bench, false, source(&data(100)), &room(0, &folder))
+        .await
+        .unwrap();
+    let other = ObjectName {
+        key: Key::from("id/b.pbe"),
+        ..name(false)
+    };
+    let refused = bench
+        .recorder
+        .record_and(ReadBack::Bytes, &other, waiting, &|_, _| ())
+        .await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Internal);
+    assert!(bench.memory.keys().is_empty());
 }
 
 #[tokio::test]

@@ -105,7 +105,11 @@ async fn refusals_of_a_snapshot_are_told_apart() {
             ErrorKind::SourceFailed,
             r#""sys/storage/raft/snapshot-force" { capabilities = ["update"] }"#,
         ),
-        (error(403, "invalid token"), ErrorKind::SourceFailed, "-orphan"),
+        (
+            error(403, "invalid token"),
+            ErrorKind::SourceFailed,
+            "`backup-vault policy`",
+        ),
     ];
     for (steps, kind, hint) in cases {
         let server = FakeVault::always(steps).await;

@@ -1,6 +1,6 @@
 //! Whole runs: what is stored, what the manifest says, what is found.
 
-use super::kit::{CLUSTER, Kit, healthy, ring, subjects};
+use super::kit::{CLUSTER, HEALTHY, Kit, healthy, ring, subjects};
 use crate::{
     LoginChoice, Secret, SnapshotDetails, VaultRaft,
     client::tests::fake::{CHUNKED, SNAPSHOT, Step, TOKEN, chunked, error, json, send},
@@ -14,7 +14,7 @@ use backup_core::{
     ErrorKind,
     catalog::Depth,
     hex,
-    keys::{KeyKind, Keyring, generate},
+    keys::{KeyKind, Keyring, fresh_key_file, generate},
     pipeline::Witness,
     run::verify,
     store::Key,
@@ -108,16 +108,53 @@ async fn a_stored_snapshot_verifies_and_a_changed_one_does_not() {
 
 #[tokio::test]
 async fn an_index_that_went_back_and_keys_that_vanished_are_stored_and_said() {
-    let kit = Kit::new(|n| chunked(&[snapshot(4711, 43), snapshot(4712, 43), snapshot(4000, 3)][n])).await;
+    let kit = Kit::new(|n| chunked(&[snapshot(4711, 13), snapshot(4712, 13), snapshot(4000, 3)][n])).await;
     assert!(kit.backup().await.unwrap().findings.is_empty());
     assert!(kit.backup().await.unwrap().findings.is_empty());
     let report = kit.backup().await.unwrap();
     assert_eq!(subjects(&report.findings), ["raft index", "keys"]);
     assert_eq!(subjects(&report.manifest.findings), ["raft index", "keys"]);
     assert!(
-        report.findings[1].message.starts_with("10 are left of 50"),
+        report.findings[1].message.starts_with("10 are left of 20"),
         "{:?}",
         report.findings
+    );
+}
+
+#[tokio::test]
+async fn the_first_backup_of_another_cluster_is_a_finding_and_the_second_is_none() {
+    let kit = Kit::new(|_| chunked(&snapshot(4711, 43))).await;
+    assert!(kit.backup().await.unwrap().findings.is_empty());
+    let mut rebuilt = Kit::answering(|seen| match seen.path.as_str() {
+        "/v1/sys/health" => json(200, &HEALTHY.replace(CLUSTER, "another-cluster")),
+        SNAPSHOT => chunked(&snapshot(12, 3)),
+        _ => healthy(seen).unwrap_or_default(),
+    })
+    .await;
+    rebuilt.cx.store = kit.cx.store.clone();
+    let report = rebuilt.backup().await.unwrap();
+    assert_eq!(subjects(&report.findings), ["cluster"]);
+    let message = &report.findings[0].message;
+    assert!(message.contains("another-cluster, with 10 keys"), "{message}");
+    assert!(message.contains(&format!("{CLUSTER} with 50 keys")), "{message}");
+    assert!(rebuilt.backup().await.unwrap().findings.is_empty());
+}
+
+#[tokio::test]
+async fn a_backup_that_nobody_vouches_for_is_not_compared_with_and_that_is_said() {
+    let mut kit = Kit::new(|n| chunked(&snapshot(4711 + n as u64, 3))).await;
+    kit.backup().await.unwrap();
+    let entropy = SeededEntropy::new(99);
+    let text = fresh_key_file(&entropy, jiff::Timestamp::UNIX_EPOCH).unwrap();
+    let mut other = Keyring::parse(text.expose(), "test").unwrap();
+    let line = generate(KeyKind::Recovery, &entropy).unwrap();
+    other.add_public(line.expose(), "test").unwrap();
+    kit.cx.keyring = Some(Arc::new(other));
+    let report = kit.backup().await.unwrap();
+    assert_eq!(subjects(&report.findings), ["previous backup"]);
+    assert!(
+        report.findings[0].message.contains("no known key vouches"),
+        "{report:?}"
     );
 }
 

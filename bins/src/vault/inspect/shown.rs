@@ -57,9 +57,14 @@ impl Shown {
             ("Version", self.version.to_string()),
             ("From", self.from.clone()),
             ("File", format!("{} bytes, SHA-256 {}", self.length, self.sha256)),
+            ("State", format!("{} bytes, SHA-256 {}", self.size, self.state_sha256)),
             ("Seal", seal(&self.seal)),
         ];
-        head.extend(self.recovery.as_ref().map(|recovery| ("Recovery", seal(recovery))));
+        head.extend(
+            self.recovery
+                .as_ref()
+                .map(|recovery| ("Recovery", recovery_keys(recovery))),
+        );
         head.push(("Peers", self.peers.iter().map(peer).collect::<Vec<_>>().join(", ")));
         if self.trailer == Trailer::Cut {
             let cut = "CUT: the last bytes of the file are missing; all data in it is proven";
@@ -69,9 +74,19 @@ impl Shown {
     }
 }
 
-/// `shamir, 3 of 5 shares open it`.
+/// `shamir, 3 of 5 shares open it`. Where the seal opens by itself, its numbers are no shares that anybody holds.
 fn seal(seal: &SealFacts) -> String {
+    if seal.kind != "shamir" {
+        return format!("{}, opens by itself", seal.kind);
+    }
     format!("{}, {} of {} shares open it", seal.kind, seal.threshold, seal.shares)
+}
+
+fn recovery_keys(recovery: &SealFacts) -> String {
+    format!(
+        "{} of {} recovery keys; they do not open it",
+        recovery.threshold, recovery.shares
+    )
 }
 
 fn peer(peer: &Peer) -> String {

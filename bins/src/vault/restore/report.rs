@@ -77,13 +77,14 @@ impl Shown {
         match (&self.cluster_name, &self.cluster_id) {
             (Some(name), Some(id)) => format!("cluster {name} ({id}) is in force"),
             _ if self.state == "sealed" => {
-                let SealFacts {
-                    kind,
-                    shares,
-                    threshold,
-                } = &self.seal;
                 let restart = if self.restart_first { "restart it, then " } else { "" };
-                format!("SEALED: {restart}unseal it with the ORIGINAL keys, {threshold} of {shares} ({kind})")
+                match by_people(&self.seal) {
+                    Some(keys) => format!("SEALED: {restart}unseal it with the ORIGINAL keys, {keys}"),
+                    None => format!(
+                        "SEALED: it opens by its seal ({}) once that has the ORIGINAL key",
+                        self.seal.kind
+                    ),
+                }
             }
             _ => "the restored state is in force".to_owned(),
         }
@@ -114,6 +115,11 @@ impl Report for Shown {
         }
         text
     }
+}
+
+/// `3 of 5 (shamir)`; `None` of a seal that opens by itself: nobody holds its keys.
+fn by_people(seal: &SealFacts) -> Option<String> {
+    (seal.kind == "shamir").then(|| format!("{} of {} ({})", seal.threshold, seal.shares, seal.kind))
 }
 
 /// What a dry run would do.
@@ -155,12 +161,16 @@ impl PlannedRestore {
 
 impl Report for PlannedRestore {
     fn text(&self) -> String {
-        let SealFacts {
-            kind,
-            shares,
-            threshold,
-        } = &self.seal;
         let restart = if self.restart_first { "restarted, then " } else { "" };
+        let opened = match by_people(&self.seal) {
+            Some(keys) => format!(
+                "it would be {restart}unsealed with the keys that were valid when the snapshot was taken: {keys}"
+            ),
+            None => format!(
+                "it would open by its seal ({}) once that has the key of the snapshot",
+                self.seal.kind
+            ),
+        };
         let lines = [
             format!(
                 "would replace everything in the cluster {} ({}), Vault {}, at {}",
@@ -174,7 +184,7 @@ impl Report for PlannedRestore {
                 self.keys,
                 self.index
             ),
-            format!("it would be {restart}unsealed with the keys of the snapshot: {threshold} of {shares} ({kind})"),
+            opened,
             format!("to do it: --confirm {}", self.cluster_name),
         ];
         lines.map(|line| format!("{}\n", safe(&line))).concat()

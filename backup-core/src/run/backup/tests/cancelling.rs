@@ -2,7 +2,8 @@
 
 use super::fake::{Fake, but_condemned, demand_whole, kits, listed, run};
 use crate::{ErrorKind, testing::FaultyStore};
-use std::{sync::Arc, time::Duration};
+use futures::FutureExt;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// Comes back when the store was called so often, or when nothing goes on any more.
@@ -61,5 +62,20 @@ async fn a_run_cancelled_at_any_call_leaves_nothing_or_had_finished() {
             }
         }
         assert!(finished > 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_defect_gives_the_lease_back_before_it_ends_the_program() {
+    for kit in kits() {
+        let cx = kit.on(Arc::new(kit.memory.clone()));
+        let broken = Fake {
+            panics: true,
+            ..Fake::default()
+        };
+        let panicked = AssertUnwindSafe(run(&cx, &broken)).catch_unwind().await;
+        assert!(panicked.is_err());
+        assert!(listed(&cx).await.is_empty());
+        run(&cx, &Fake::default()).await.unwrap();
     }
 }

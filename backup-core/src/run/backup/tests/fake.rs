@@ -52,6 +52,8 @@ pub(crate) struct Fake {
     pub(crate) silent: Duration,
     /// What it wants swept.
     pub(crate) unneeded: Vec<Key>,
+    /// Whether it has a defect.
+    pub(crate) panics: bool,
 }
 
 impl Default for Fake {
@@ -61,6 +63,7 @@ impl Default for Fake {
             broken: vec![],
             silent: Duration::ZERO,
             unneeded: vec![],
+            panics: false,
         }
     }
 }
@@ -157,6 +160,7 @@ impl BackupTarget for Fake {
 
     /// As a component should: what fails is reported, the others go on.
     async fn backup(&self, _cx: &Context, plan: &Plan, session: &Session) -> Result<Outcome> {
+        assert!(!self.panics, "a defect");
         let mut outcome = Outcome::default();
         let work: Vec<_> = plan
             .artifacts

@@ -118,12 +118,12 @@ async fn verdict_on_the_older([older, newer]: [(u64, Option<u64>); 2]) -> Reason
 async fn content_that_fell_is_told_by_the_weight_where_there_is_one_and_by_the_length_where_there_is_none() {
     for (length, weight, reason) in [
         // A Vault that lost its keys: its snapshots are as long as before.
-        ([100, 100], [Some(201), Some(100)], Reason::ContentFell),
-        ([100, 100], [Some(200), Some(100)], Reason::Expired),
+        ([100, 100], [Some(200), Some(100)], Reason::ContentFell),
+        ([100, 100], [Some(199), Some(100)], Reason::Expired),
         // One that only lost its unused pages.
         ([1000, 100], [Some(100), Some(100)], Reason::Expired),
-        ([201, 100], [None, None], Reason::ContentFell),
-        ([200, 100], [None, None], Reason::Expired),
+        ([200, 100], [None, None], Reason::ContentFell),
+        ([199, 100], [None, None], Reason::Expired),
     ] {
         let backups = [(length[0], weight[0]), (length[1], weight[1])];
         assert_eq!(verdict_on_the_older(backups).await, reason, "{backups:?}");

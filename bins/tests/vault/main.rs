@@ -12,3 +12,4 @@ mod kubernetes;
 mod real;
 mod restore;
 mod signals;
+mod sse;

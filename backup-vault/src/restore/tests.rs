@@ -211,6 +211,30 @@ async fn the_whole_snapshot_is_sent_after_the_marker_and_a_sealed_server_asks_fo
 }
 
 #[tokio::test]
+async fn the_next_steps_are_to_join_the_others_to_revoke_tokens_to_watch_leases_and_to_make_a_new_token() {
+    let sealed = server(seals_after(2, usize::MAX)).await;
+    let in_force = server(|_| None).await;
+    for (kit, state, before) in [
+        (sealed, RestoredState::Sealed, 1),
+        (in_force, RestoredState::InForce, 0),
+    ] {
+        let restored = restore(&kit, &file(), &request()).await.unwrap();
+        let steps = &restored.next_steps;
+        assert_eq!((restored.state, steps.len()), (state, before + 4), "{steps:?}");
+        let join = format!("`vault operator raft join {}`", kit.server.address);
+        let wanted = [
+            &join[..],
+            "revoke the tokens that were valid when the snapshot was taken",
+            "watch the leases",
+            "make a new token for backups and revoke the old one",
+        ];
+        for (step, text) in steps[before..].iter().zip(wanted) {
+            assert!(step.contains(text), "{text}: {steps:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn once_unsealed_the_cluster_is_named_and_its_secrets_are_listed() {
     let sealing = seals_after(1, 3);
     let kit = server(move |seen| match (seen.method.as_str(), seen.path.as_str()) {

@@ -3,7 +3,7 @@
 use crate::fake::{FakeVault, TOKEN};
 use backup_core::{
     clock::SystemEntropy,
-    store::{Key, ListDepth, ListEntry, StoreConfig, connect, from_environment},
+    store::{Key, ListDepth, ListEntry, Store, StoreConfig, connect, from_environment},
 };
 use backup_tests::Minio;
 pub(crate) use backup_tests::ProgramOutput as Output;
@@ -68,13 +68,18 @@ impl Bed {
         self.set("AWS_REGION", Minio::REGION);
     }
 
-    /// All keys of that bucket.
-    pub(crate) async fn keys(&self) -> Vec<String> {
+    /// That bucket, without the program.
+    pub(crate) fn bucket(&self) -> Arc<dyn Store> {
         let (_, url) = self.variables.iter().find(|(name, _)| name == "BACKUP_STORE").unwrap();
         let mut config = StoreConfig::new(url);
         let aws = self.variables.iter().filter(|(name, _)| name.starts_with("AWS_"));
         config.options = from_environment(aws.cloned()).unwrap();
-        let store = connect(&config, Arc::new(SystemEntropy)).unwrap();
+        connect(&config, Arc::new(SystemEntropy)).unwrap()
+    }
+
+    /// All keys of that bucket.
+    pub(crate) async fn keys(&self) -> Vec<String> {
+        let store = self.bucket();
         let entries = store.list(&Key::root(), ListDepth::Flat).map_ok(|entry| match entry {
             ListEntry::Object(meta) => meta.key.to_string(),
             ListEntry::Folder(folder) => folder.to_string(),

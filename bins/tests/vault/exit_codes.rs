@@ -85,6 +85,44 @@ fn a_server_that_cannot_give_a_snapshot_ends_with_6_and_nothing_is_stored() {
 }
 
 #[test]
+fn a_redirect_in_a_circle_ends_with_6_and_nothing_is_stored() {
+    let (vault, bed) = healthy();
+    let second = FakeVault::with(golden());
+    let snapshot = "/v1/sys/storage/raft/snapshot";
+    second.change(|state| state.redirect = Some(format!("{}{snapshot}", vault.address())));
+    for (location, said) in [
+        (snapshot.to_owned(), "it redirects to itself".to_owned()),
+        (
+            format!("{}{snapshot}", second.address()),
+            format!("{} redirects again", second.address()),
+        ),
+    ] {
+        vault.change(|state| state.redirect = Some(location));
+        bed.run(&[])
+            .ends_with(6)
+            .says(&[&said, "try 2 of 3 failed", "HINT: ", "api_addr of its leader"]);
+        assert!(bed.data().is_empty(), "{:?}", bed.data());
+    }
+}
+
+#[test]
+fn a_redirect_that_must_not_be_followed_ends_with_11_and_nothing_is_stored() {
+    let (vault, bed) = healthy();
+    let other = FakeVault::with(golden());
+    for (path, said) in [
+        ("/v1/sys/storage/raft/snapshot?a=b", "it adds a query"),
+        ("/v1/sys/health", "it leads to another path"),
+    ] {
+        vault.change(|state| state.redirect = Some(format!("{}{path}", other.address())));
+        bed.run(&[])
+            .ends_with(11)
+            .says(&["its redirect is not followed", said, "api_addr of its leader"]);
+        assert!(bed.data().is_empty(), "{:?}", bed.data());
+    }
+    assert!(other.state().requests.is_empty());
+}
+
+#[test]
 fn a_snapshot_that_stands_still_once_is_asked_for_again() {
     for sent in [0, 1000] {
         let (vault, mut bed) = healthy();
@@ -164,10 +202,13 @@ fn a_key_that_vault_keeps_is_refused_for_backups_of_vault_with_13() {
     let (vault, bed) = healthy();
     let good = std::fs::read_to_string(bed.path("backup.key")).unwrap();
     let line = format!("pbe1:vault-transit:{}:01234567", "0123456789abcdef".repeat(4));
-    for line in [line.as_str(), "vault-transit transit/keys/backup"] {
+    for (line, said) in [
+        (line.as_str(), "unknown kind of key: it is kek, sign, verify, recovery"),
+        ("vault-transit transit/keys/backup", "not a key: a key looks like pbe1:"),
+    ] {
         bed.write("backup.key", format!("{good}{line}\n").as_bytes());
         for arguments in [&[][..], &["check"], &["list"]] {
-            bed.run(arguments).ends_with(13).says(&["key"]);
+            bed.run(arguments).ends_with(13).says(&[said]);
         }
     }
     assert!(bed.data().is_empty() && vault.state().requests.is_empty());

@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub(crate) held: usize,
     /// The tokens that revoked themselves.
     pub(crate) revoked: Vec<String>,
+    /// Where it sends whoever asks for a snapshot; of the server itself if that is only a path.
+    pub(crate) redirect: Option<String>,
     /// Answers everything that needs a token with this 403.
     pub(crate) refusal: Option<&'static str>,
     /// The snapshot that it was sent.
@@ -59,6 +61,7 @@ impl FakeVault {
             first_stalls_at: None,
             held: 0,
             revoked: Vec::new(),
+            redirect: None,
             refusal: None,
             restored: None,
             requests: Vec::new(),
@@ -200,7 +203,7 @@ fn answer((method, path): (&str, &str), body: Vec<u8>, port: u16, state: &mut St
             200,
             r#"{"data":{"config":{"servers":[{"address":"a:1","leader":true,"node_id":"n1","voter":true}]}}}"#,
         ),
-        ("GET", "sys/storage/raft/snapshot") => chunked(&state.snapshot),
+        ("GET", "sys/storage/raft/snapshot") => snapshot(state),
         ("POST", "sys/storage/raft/snapshot" | "sys/storage/raft/snapshot-force") => {
             (state.restored, state.sealed) = (Some(body), state.seals);
             json(204, "")
@@ -224,6 +227,16 @@ fn json(status: u16, body: &str) -> Vec<u8> {
 
 fn errors(status: u16, text: &str) -> Vec<u8> {
     json(status, &serde_json::json!({ "errors": [text] }).to_string())
+}
+
+fn snapshot(state: &State) -> Vec<u8> {
+    let here = || chunked(&state.snapshot);
+    state.redirect.as_deref().map_or_else(here, redirect)
+}
+
+fn redirect(location: &str) -> Vec<u8> {
+    let head = "Content-Length: 0\r\nConnection: close";
+    format!("HTTP/1.1 307 X\r\n{head}\r\nLocation: {location}\r\n\r\n").into_bytes()
 }
 
 /// An answer that ends cleanly, as Vault's does whatever happened.

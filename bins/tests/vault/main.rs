@@ -9,6 +9,8 @@ mod exit_codes;
 mod fake;
 mod inspect;
 mod kubernetes;
+mod reads;
 mod real;
 mod restore;
 mod signals;
+mod sse;

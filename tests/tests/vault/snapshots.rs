@@ -3,8 +3,8 @@
 use crate::fixture::{Kit, confirmed};
 use backup_core::{ErrorKind, catalog::Depth, run::verify, target::BackupTarget};
 use backup_tests::Vault;
-use backup_vault::{RestoreRequest, SnapshotDetails};
-use serde_json::json;
+use backup_vault::{RestoreRequest, SnapshotDetails, client::RestoredState};
+use serde_json::{Value, json};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -34,6 +34,34 @@ async fn a_standby_leads_to_its_leader_and_a_cluster_of_three_is_not_restored_un
     let facts = crate::fixture::facts(kit.stored(&manifest).await).await;
     let looked = target.preflight(&kit.cx, &facts, &asked).await.unwrap();
     assert_eq!((looked.leader, looked.peers.len()), (leader.address(), 3));
+}
+
+#[tokio::test]
+async fn asked_of_a_standby_a_cluster_goes_back_to_its_own_snapshot_and_what_is_called_in_force_is_there() {
+    let cluster = Vault::cluster(3);
+    let (leader, standby) = (&cluster[0], &cluster[2]);
+    leader.write("sys/mounts/secret", &json!({ "type": "kv" }));
+    leader.write("secret/before", &json!({ "value": "kept" }));
+    let kit = Kit::new();
+    let target = kit.root(standby);
+    let manifest = kit.backup(&target).await.unwrap().manifest;
+    leader.write("secret/before", &json!({ "value": "changed" }));
+    leader.write("secret/after", &json!({ "value": "new" }));
+
+    let request = RestoreRequest {
+        allow_many_peers: true,
+        ..confirmed(standby, false)
+    };
+    let restored = kit.restore(&manifest, &target, &request).await.unwrap();
+    // Asked at once, without another moment to wait.
+    let before = leader.read_as(leader.root_token(), "secret/before");
+    let after = leader.request("GET", "secret/after", &Value::Null);
+    assert_eq!(
+        (restored.state, &restored.server),
+        (RestoredState::InForce, &leader.address())
+    );
+    assert_eq!((&before["data"]["value"], after.0), (&"kept".into(), 404), "{after:?}");
+    assert_eq!(restored.is_cluster(&manifest.lineage), Some(true));
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! What happens between Vault and us: nothing but a whole snapshot is ever stored.
 
-use super::kit::Kit;
+use super::kit::{Kit, healthy};
 use crate::{
-    client::tests::fake::{CHUNKED, SNAPSHOT, Step, chunk, chunked, error, send},
+    client::tests::fake::{CHUNKED, FakeVault, SNAPSHOT, Seen, Step, chunk, chunked, error, redirect, send},
     snapshot::tests::writer::{Packed, Snapshot, archive, gzip},
 };
 use backup_core::ErrorKind;
@@ -73,8 +73,11 @@ async fn a_snapshot_that_contradicts_itself_is_not_tried_again() {
 #[tokio::test]
 async fn a_flipped_byte_in_any_part_of_a_snapshot_keeps_it_out_of_the_store() {
     let file = whole();
-    let names = ["meta.json", "logical/2", "  state.bin", "SHA256SUMS.sealed"];
-    let places = names.map(|name| at(&file, name)).into_iter().chain([5, file.len() - 6]);
+    // Names in the headers first, then something inside each file: of `meta.json` a quote that is missing then, and another index.
+    let headers = ["meta.json", "SHA256SUMS.sealed"];
+    let contents = [r#""Index""#, r#"711,"Term"#, "logical/2", "  state.bin", "sealed sums"];
+    let texts = headers.into_iter().chain(contents);
+    let places = texts.map(|text| at(&file, text)).chain([5, file.len() - 6]);
     for place in places {
         let mut flipped = file.clone();
         flipped[place] ^= 4;
@@ -153,6 +156,66 @@ async fn what_does_not_pass_is_asked_for_once() {
         assert_eq!(kit.asked(SNAPSHOT), 1);
         assert!(!kit.stored_something());
     }
+}
+
+/// A healthy server that answers a snapshot with a redirect to where `location` says.
+async fn redirecting(location: impl Fn(&Seen) -> String + Send + Sync + 'static) -> Kit {
+    Kit::answering(move |seen| healthy(seen).unwrap_or_else(|| redirect(307, &location(seen)))).await
+}
+
+async fn refused(kit: &Kit, kind: ErrorKind, said: &str, tries: usize) {
+    let failed = kit.backup().await.unwrap_err();
+    assert_eq!(failed.kind(), kind, "{failed:?}");
+    assert!(failed.to_string().contains(said), "{said}: {failed:?}");
+    assert!(failed.hints()[0].contains("api_addr of its leader"), "{failed:?}");
+    assert_eq!(kit.asked(SNAPSHOT), tries, "{said}");
+    assert!(!kit.stored_something(), "{said}: {:?}", kit.store.keys());
+}
+
+#[tokio::test]
+async fn a_redirect_in_a_circle_is_tried_three_times_and_never_stored() {
+    let own = |seen: &Seen| format!("{}{SNAPSHOT}", seen.own_address());
+    let kit = redirecting(own).await;
+    refused(&kit, ErrorKind::SourceFailed, "in a circle (it redirects to itself)", 3).await;
+
+    let whole_one = FakeVault::always(chunked(&whole())).await;
+    let third = format!("{}{SNAPSHOT}", whole_one.address);
+    let second = FakeVault::always(redirect(307, &third)).await;
+    let to_second = format!("{}{SNAPSHOT}", second.address);
+    let kit = redirecting(move |_| to_second.clone()).await;
+    let said = format!("in a circle ({} redirects again)", second.address);
+    refused(&kit, ErrorKind::SourceFailed, &said, 3).await;
+    // Where the second leads is never asked, even if it has a whole one.
+    assert_eq!((second.seen().len(), whole_one.seen().len()), (3, 0));
+}
+
+#[tokio::test]
+async fn a_redirect_to_where_nobody_answers_is_tried_three_times_and_never_stored() {
+    let dead = FakeVault::always(Vec::new()).await.address.clone();
+    let location = format!("{dead}{SNAPSHOT}");
+    let kit = redirecting(move |_| location.clone()).await;
+    let said = format!("a leader that cannot be reached from here ({dead})");
+    refused(&kit, ErrorKind::SourceUnreachable, &said, 3).await;
+}
+
+#[tokio::test]
+async fn a_redirect_that_adds_a_query_is_refused_at_once_and_gets_no_token() {
+    let other = FakeVault::always(chunked(&whole())).await;
+    let location = format!("{}{SNAPSHOT}?from=standby", other.address);
+    let kit = redirecting(move |_| location.clone()).await;
+    refused(&kit, ErrorKind::Refused, "not followed (it adds a query)", 1).await;
+    assert!(other.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_never_has_anything_new_is_asked_three_times_and_named() {
+    let kit = Kit::new(|_| error(500, "nothing new to snapshot")).await;
+    let failed = kit.backup().await.unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::SourceFailed, "{failed:?}");
+    assert!(failed.to_string().contains("nothing new to snapshot yet"), "{failed:?}");
+    assert!(failed.hints()[0].contains("try again in a minute"), "{failed:?}");
+    assert_eq!(kit.asked(SNAPSHOT), 3);
+    assert!(!kit.stored_something());
 }
 
 #[tokio::test]

@@ -119,6 +119,37 @@ fn the_claim_is_read_without_its_line_end_and_a_missing_one_is_named() {
     assert!(error.to_string().contains("none does not exist"), "{error}");
 }
 
+/// The files and the name for TLS, and whether any certificate will do.
+type Tls = [Option<String>; 4];
+
+fn tls<const N: usize>(variables: [(&str, &str); N]) -> (Tls, bool) {
+    let vault = config(variables).unwrap();
+    let text = |path: Option<PathBuf>| path.map(|path| path.to_str().unwrap().to_owned());
+    let files = [vault.cacert, vault.client_cert, vault.client_key].map(text);
+    let [cacert, cert, key] = files;
+    ([cacert, cert, key, vault.tls_server_name], vault.skip_verify)
+}
+
+#[test]
+fn each_variable_for_tls_arrives_in_its_own_field_and_in_no_other() {
+    let variables = [
+        ("VAULT_CACERT", "/tls/ca.pem"),
+        ("VAULT_CLIENT_CERT", "/tls/client.pem"),
+        ("VAULT_CLIENT_KEY", "/tls/client.key"),
+        ("VAULT_TLS_SERVER_NAME", "vault.example.org"),
+    ];
+    assert_eq!(tls([]), (Tls::default(), false));
+    for (place, variable) in variables.into_iter().enumerate() {
+        let mut alone = Tls::default();
+        alone[place] = Some(variable.1.to_owned());
+        assert_eq!(tls([variable]), (alone, false), "{}", variable.0);
+    }
+    assert_eq!(tls([("VAULT_SKIP_VERIFY", "true")]), (Tls::default(), true));
+    let [cacert, cert, key, name] = variables;
+    let all = variables.map(|(_, value)| Some(value.to_owned()));
+    assert_eq!(tls([cacert, cert, key, name, ("VAULT_SKIP_VERIFY", "1")]), (all, true));
+}
+
 #[test]
 fn trust_in_any_server_is_a_warning_and_a_namespace_is_said_not_to_be_sent() {
     let vault = config([("VAULT_SKIP_VERIFY", "1"), ("VAULT_NAMESPACE", "team")]).unwrap();

@@ -52,7 +52,7 @@ pub struct VaultRaft {
     pub settings: VaultSettings,
     /// Whose rights are used.
     pub login: LoginChoice,
-    /// Where a snapshot waits, encrypted, until it is proven.
+    /// Where a snapshot waits, encrypted, until it is stored.
     pub spool: SpoolRoom,
     /// No try begins later than this after the first, or after the last that got a part of a snapshot. To be longer than the idle timeout of the
     /// settings: a try that stands still takes as long as that.

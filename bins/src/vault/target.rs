@@ -13,7 +13,7 @@ use backup_core::{
 };
 use backup_vault::{LoginChoice, VaultRaft, client::VaultSettings, snapshot::Limits};
 
-/// The most that may stay in memory of a snapshot that waits for its proof; a longer one goes into a file.
+/// The most of a snapshot that may wait in memory; the rest of a longer one goes into a file.
 const IN_MEMORY: usize = 64 << 20;
 /// How often a snapshot is tried, each time until nothing came for `--deadline`.
 const TRIES: u32 = 3;
@@ -93,7 +93,7 @@ fn of(context: &Context, config: VaultConfig) -> VaultRaft {
     }
 }
 
-/// What of `budget` bytes a snapshot may take that waits for its proof: half of it, as long as the way into the store keeps what it needs.
+/// What of `budget` bytes a snapshot may take that waits: half of it, as long as the way into the store keeps what it needs.
 fn in_memory(budget: u64, level: i32) -> usize {
     let budget = usize::try_from(budget).unwrap_or(usize::MAX);
     (budget / 2)

@@ -162,3 +162,32 @@ impl Output {
         self.terminal.print(&format!("{}\n", crate::table::safe(text)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{sync::mpsc, time::Duration};
+    use tokio::{runtime::Builder, sync::oneshot};
+
+    #[test]
+    fn what_waits_for_a_reader_lets_the_other_tasks_of_the_only_worker_go_on() {
+        let runtime = Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (reader, write) = mpsc::channel();
+        let (begun, begins) = oneshot::channel();
+        let written = runtime.block_on(async {
+            let writing = tokio::spawn(async move {
+                begun.send(()).unwrap();
+                waiting(|| write.recv_timeout(Duration::from_secs(60)))
+            });
+            begins.await.unwrap();
+            tokio::spawn(async move { reader.send("read") });
+            writing.await.unwrap()
+        });
+        assert_eq!(written, Ok("read"));
+    }
+
+    #[tokio::test]
+    async fn on_a_runtime_of_one_thread_it_just_waits() {
+        assert_eq!(waiting(|| 7), 7);
+    }
+}

@@ -111,7 +111,8 @@ pub(super) struct Held {
 
 impl Held {
     /// The next piece as it was put, while it comes from memory; after that `size` bytes from the file, or what is left of them. `None` after the end.
-    /// The last bytes of a file come only if its checksum is that of what was put: a disk that gives other bytes is found before anything is complete.
+    /// The last bytes of a file come only if its checksum is that of what was put: a disk that gives other bytes is found before the last object is
+    /// complete, and whoever stores takes back those before it.
     pub(super) async fn next(&mut self, size: usize) -> Result<Option<Bytes>> {
         if let Some(piece) = self.memory.pop_front() {
             return Ok(Some(piece));

@@ -5,17 +5,39 @@ use crate::{
     store::{Key, PutMode, PutReceipt, Store, StoreResult, Upload},
 };
 use bytes::Bytes;
-use std::sync::Arc;
-use tokio::task::JoinSet;
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::task::AbortOnDropHandle;
+
+/// How long a sender that is aborted waits for the answer to what it had asked, so that it knows what there is to take back.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// An object on its way to the store. Small ones go in one put; a multipart upload begins with the first full part.
+///
+/// What makes something in the store runs on a task of its own: a caller that stops waiting for it may still take back what came of it, by
+/// [`PartSender::abort`]. Dropping the sender stops everything.
 pub(super) struct PartSender {
     store: Arc<dyn Store>,
     key: Key,
     limit: usize,
-    upload: Option<Box<dyn Upload>>,
+    state: State,
     sending: JoinSet<StoreResult<()>>,
     sent: usize,
+}
+
+type Ended = (Option<Box<dyn Upload>>, StoreResult<PutReceipt>);
+
+enum State {
+    /// Nothing is in the store.
+    Unsent,
+    /// An upload was asked for.
+    Beginning(AbortOnDropHandle<StoreResult<Box<dyn Upload>>>),
+    /// There is an upload.
+    Uploading(Box<dyn Upload>),
+    /// The object was asked to become visible.
+    Ending(AbortOnDropHandle<Ended>),
+    /// It is visible, or may be; with its upload if the store did not say that it is.
+    Ended(Option<Box<dyn Upload>>),
 }
 
 impl PartSender {
@@ -24,7 +46,7 @@ impl PartSender {
             store,
             key,
             limit,
-            upload: None,
+            state: State::Unsent,
             sending: JoinSet::new(),
             sent: 0,
         }
@@ -40,9 +62,21 @@ impl PartSender {
         while self.sending.len() >= self.limit {
             self.one_arrived().await?;
         }
-        let upload = match &self.upload {
-            Some(upload) => upload,
-            None => self.upload.insert(self.store.upload(&self.key).await?),
+        if let State::Unsent = self.state {
+            let (store, key) = (self.store.clone(), self.key.clone());
+            self.state = State::Beginning(on_its_own(async move { store.upload(&key).await }));
+        }
+        if let State::Beginning(begun) = &mut self.state {
+            let begun = begun.await.map_err(lost)?;
+            // Before the answer is looked at: a handle that has answered must not be asked again.
+            self.state = State::Unsent;
+            self.state = State::Uploading(begun?);
+        }
+        let State::Uploading(upload) = &self.state else {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "a part comes after the end of its object",
+            ));
         };
         self.sending.spawn(upload.put_part(self.sent, part));
         self.sent += 1;
@@ -51,8 +85,11 @@ impl PartSender {
 
     /// Sends the rest, waits for everything, and makes the object visible.
     pub(super) async fn finish(&mut self, rest: Bytes) -> Result<PutReceipt> {
-        if self.upload.is_none() {
-            return Ok(self.store.put(&self.key, rest, PutMode::Overwrite).await?);
+        if let State::Unsent = self.state {
+            let (store, key) = (self.store.clone(), self.key.clone());
+            return self
+                .end(async move { (None, store.put(&key, rest, PutMode::Overwrite).await) })
+                .await;
         }
         if !rest.is_empty() {
             self.send(rest).await?;
@@ -60,27 +97,75 @@ impl PartSender {
         while !self.sending.is_empty() {
             self.one_arrived().await?;
         }
-        match &mut self.upload {
-            Some(upload) => Ok(upload.complete().await?),
-            None => Err(Error::new(ErrorKind::Internal, "the upload vanished")),
-        }
+        let State::Uploading(mut upload) = std::mem::replace(&mut self.state, State::Unsent) else {
+            return Err(Error::new(ErrorKind::Internal, "the upload vanished"));
+        };
+        self.end(async move {
+            let receipt = upload.complete().await;
+            (Some(upload), receipt)
+        })
+        .await
     }
 
-    /// Takes back what was sent. If the store refuses, its parts stay unseen until `prune` removes them.
+    async fn end(&mut self, ending: impl Future<Output = Ended> + Send + 'static) -> Result<PutReceipt> {
+        self.state = State::Ending(on_its_own(ending));
+        let State::Ending(ended) = &mut self.state else {
+            return Err(Error::new(ErrorKind::Internal, "the end of an object got lost"));
+        };
+        let (upload, receipt) = ended.await.map_err(lost)?;
+        self.state = State::Ended(upload.filter(|_| receipt.is_err()));
+        Ok(receipt?)
+    }
+
+    /// Takes back what was sent, or was asked for and came to be. If the store refuses, it stays until `prune` removes it.
     pub(super) async fn abort(mut self) {
         self.sending.shutdown().await;
-        if let Some(mut upload) = self.upload.take()
+        let (upload, visible) = self.settle().await;
+        if let Some(mut upload) = upload
             && let Err(error) = upload.abort().await
         {
             tracing::warn!(key = %self.key, %error, "the unfinished upload could not be aborted; prune will remove it");
         }
+        if visible && let Some(Err(error)) = self.store.delete(std::slice::from_ref(&self.key)).await.pop() {
+            tracing::warn!(key = %self.key, %error, "an object of a failed artifact could not be removed; prune will");
+        }
+    }
+
+    /// The upload there is, and whether the object may be visible.
+    async fn settle(&mut self) -> (Option<Box<dyn Upload>>, bool) {
+        match std::mem::replace(&mut self.state, State::Unsent) {
+            State::Unsent => (None, false),
+            State::Uploading(upload) => (Some(upload), false),
+            State::Beginning(begun) => (self.answer(begun).await.and_then(Result::ok), false),
+            State::Ended(upload) => (upload, true),
+            State::Ending(ended) => match self.answer(ended).await {
+                Some((upload, receipt)) => (upload.filter(|_| receipt.is_err()), true),
+                None => (None, true),
+            },
+        }
+    }
+
+    async fn answer<T>(&self, asked: AbortOnDropHandle<T>) -> Option<T> {
+        let answer = tokio::time::timeout(ANSWER, asked).await;
+        if answer.is_err() {
+            tracing::warn!(key = %self.key, "the store does not answer; what it may still do is removed by prune");
+        }
+        answer.ok()?.ok()
     }
 
     async fn one_arrived(&mut self) -> Result<()> {
         match self.sending.join_next().await {
             Some(Ok(arrived)) => Ok(arrived?),
-            Some(Err(lost)) => Err(Error::new(ErrorKind::Internal, "send a part").because(lost)),
+            Some(Err(error)) => Err(lost(error)),
             None => Ok(()),
         }
     }
+}
+
+fn on_its_own<T: Send + 'static>(request: impl Future<Output = T> + Send + 'static) -> AbortOnDropHandle<T> {
+    AbortOnDropHandle::new(tokio::spawn(request))
+}
+
+fn lost(error: JoinError) -> Error {
+    Error::new(ErrorKind::Internal, "send an object").because(error)
 }

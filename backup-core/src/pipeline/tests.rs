@@ -1,5 +1,6 @@
 //! What goes through the pipeline comes back, and nothing else does.
 
+mod cancelling;
 mod staging;
 mod witness;
 

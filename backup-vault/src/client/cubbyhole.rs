@@ -1,9 +1,6 @@
 //! A marker in the token's own corner of the storage, which a restore takes away.
 
-use super::{
-    failure::{Result, VaultErrorKind},
-    vault::Vault,
-};
+use super::{failure::Result, vault::Vault};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 
@@ -11,11 +8,13 @@ const PATH: &str = "cubbyhole/platform-backup-restore";
 
 /// What became of a marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Marker {
+pub(super) enum Marker {
     /// It is there: the state is still the one before.
     There,
-    /// It, or the token, is no longer there: another state is in force.
+    /// It is not there, and the token is: another state is in force.
     Gone,
+    /// The token is not known: another state is in force, or the life of the token is over in the one before.
+    TokenGone,
 }
 
 #[derive(Deserialize)]
@@ -34,7 +33,7 @@ impl Vault {
     ///
     /// # Errors
     /// Batch tokens have no such place.
-    pub async fn write_marker(&self, nonce: &str) -> Result<()> {
+    pub(super) async fn write_marker(&self, nonce: &str) -> Result<()> {
         let body = serde_json::json!({ "value": nonce }).to_string();
         let mut request = self.request(Method::POST, PATH, "write a marker");
         request.body = Some(body.as_bytes());
@@ -45,18 +44,17 @@ impl Vault {
     /// Looks for the marker. One with another nonce came with the restored state.
     ///
     /// # Errors
-    /// If the server does not say. A sealed one does not.
-    pub async fn marker(&self, nonce: &str) -> Result<Marker> {
+    /// If the server does not say. A sealed one does not, and neither does a proxy in its place.
+    pub(super) async fn marker(&self, nonce: &str) -> Result<Marker> {
         let request = self.request(Method::GET, PATH, "read the marker");
         let doing = self.endpoint.doing(request.doing);
         let answer = self.answer(&request).await?;
-        if answer.status == StatusCode::NOT_FOUND {
-            return Ok(Marker::Gone);
-        }
         if !answer.status.is_success() {
-            let error = answer.error(&doing);
-            let unknown = matches!(error.kind(), VaultErrorKind::TokenInvalid | VaultErrorKind::Forbidden);
-            return if unknown { Ok(Marker::Gone) } else { Err(error) };
+            return match answer.status {
+                StatusCode::NOT_FOUND if answer.is_vaults() => Ok(Marker::Gone),
+                StatusCode::FORBIDDEN if answer.is_vaults() => Ok(Marker::TokenGone),
+                _ => Err(answer.error(&doing)),
+            };
         }
         let same = answer.json::<Data>(&doing)?.data.value == nonce;
         Ok(if same { Marker::There } else { Marker::Gone })

@@ -252,7 +252,10 @@ fn hint(kind: VaultErrorKind, policy: Option<&str>) -> Option<String> {
         K::UploadCut => {
             "raise http_read_timeout in the listener of the server (30 s by default) to `30m`, and its free space for temporary files"
         }
-        K::Throttled | K::Server | K::Unexpected => return None,
+        K::Server => {
+            "why is in the log of the server; snapshots need room for temporary files there, both ways (TMPDIR of Vault, else /tmp)"
+        }
+        K::Throttled | K::Unexpected => return None,
     };
     Some(text.into())
 }

@@ -12,6 +12,7 @@ mod failure;
 mod kv;
 mod leader;
 mod login;
+mod mark;
 mod peers;
 mod redirect;
 mod restored;
@@ -26,9 +27,9 @@ mod vault;
 pub(crate) mod tests;
 
 pub use address::Address;
-pub use cubbyhole::Marker;
 pub use failure::{RESTORE_POLICY, Result, SNAPSHOT_POLICY, VaultError, VaultErrorKind};
 pub use login::Login;
+pub use mark::Mark;
 pub use peers::RaftPeer;
 pub use restored::{RestoredState, Wait};
 pub use settings::VaultSettings;

@@ -3,6 +3,7 @@
 use super::{
     cubbyhole::Marker,
     failure::{Result, VaultError, VaultErrorKind},
+    mark::Mark,
     vault::Vault,
 };
 use std::time::Duration;
@@ -40,16 +41,17 @@ impl Default for Wait {
 }
 
 impl Vault {
-    /// Waits until a snapshot that was sent is in force: the marker with `nonce` ([`Vault::write_marker`], before it was sent) is gone, or the
-    /// server is sealed. Errors on the way are part of a restore. Changes nothing.
+    /// Waits until a snapshot that was sent is in force: what was marked ([`Vault::mark`], before it was sent) is gone, or the server is sealed. A
+    /// token that is not known any more, and may have ended by itself, tells nothing unless the cluster is another one. Errors on the way are part of
+    /// a restore. Changes nothing.
     ///
     /// # Errors
     /// If the time is over: `NotInForce` if the marker was there at the last look; else `Unheard`, whose cause is the last error.
-    pub async fn await_restored(&self, nonce: &str, wait: Wait) -> Result<RestoredState> {
+    pub async fn await_restored(&self, mark: &Mark, wait: Wait) -> Result<RestoredState> {
         let until = Instant::now() + wait.at_most;
         let (mut gone, mut last) = (0, None);
         while Instant::now() < until {
-            match self.look(nonce).await {
+            match self.look(mark).await {
                 Ok(Some(RestoredState::Sealed)) => return Ok(RestoredState::Sealed),
                 Ok(Some(RestoredState::InForce)) => gone += 1,
                 Ok(None) => (gone, last) = (0, None),
@@ -68,15 +70,26 @@ impl Vault {
         })
     }
 
-    async fn look(&self, nonce: &str) -> Result<Option<RestoredState>> {
-        if self.health().await?.sealed {
+    async fn look(&self, mark: &Mark) -> Result<Option<RestoredState>> {
+        let health = self.health().await?;
+        if health.sealed {
             return Ok(Some(RestoredState::Sealed));
         }
-        match self.marker(nonce).await {
+        match self.marker(&mark.nonce).await {
             Ok(Marker::Gone) => Ok(Some(RestoredState::InForce)),
+            Ok(Marker::TokenGone) if mark.tells_without_token(health.cluster_id.as_deref()) => {
+                Ok(Some(RestoredState::InForce))
+            }
+            Ok(Marker::TokenGone) => Err(self.token_ended()),
             Ok(Marker::There) => Ok(None),
             Err(error) if error.kind() == VaultErrorKind::Sealed => Ok(Some(RestoredState::Sealed)),
             Err(error) => Err(error),
         }
+    }
+
+    fn token_ended(&self) -> VaultError {
+        let doing = self.endpoint.doing("read the marker");
+        VaultError::new(VaultErrorKind::TokenInvalid, doing)
+            .said("the token of the restore has come to its own end, and no longer tells one state from the other")
     }
 }

@@ -10,7 +10,7 @@ mod switching;
 mod tests;
 
 use crate::{
-    client::{RestoredState, Vault, Wait},
+    client::{Mark, RestoredState, Vault, Wait},
     snapshot::{SealFacts, SnapshotFacts},
     target::{LoggedIn, VaultRaft, unless_cancelled},
 };
@@ -18,7 +18,7 @@ use backup_core::{
     Error, ErrorKind, Result,
     clock::random,
     context::Context,
-    event::{Event, Finding},
+    event::{Event, Finding, Severity},
     hex,
     pipeline::ByteStream,
 };
@@ -189,9 +189,10 @@ impl Restore<'_> {
         let (preflight, login, leader) = unless_cancelled(cancel, look).await?;
         let foretold = preflight.findings.clone();
         self.tell(&foretold);
+        let cluster = preflight.cluster_id.clone();
         let mut restored = self.restored(preflight);
         restored.phase("check", began);
-        let done = self.carry_out(&leader, snapshot, &mut restored).await;
+        let done = self.carry_out((&leader, &cluster), snapshot, &mut restored).await;
         if let Err(error) = done {
             // Not after a success: the token is not part of the restored state.
             end_quietly(&login).await;
@@ -219,11 +220,15 @@ impl Restore<'_> {
         }
     }
 
-    async fn carry_out(&self, leader: &Vault, snapshot: ByteStream, restored: &mut Restored) -> Result<()> {
+    async fn carry_out(
+        &self,
+        (leader, cluster): (&Vault, &str),
+        snapshot: ByteStream,
+        restored: &mut Restored,
+    ) -> Result<()> {
         let cancel = &self.cx.cancel;
-        let nonce = hex::encode(&random::<16>(self.cx.entropy.as_ref())?);
-        let marked = unless_cancelled(cancel, async { Ok(leader.write_marker(&nonce).await?) }).await;
-        marked.map_err(|error| error.hint("a restore needs a service token: batch tokens have no cubbyhole"))?;
+        let mark = self.mark(leader, cluster).await?;
+        restored.findings.extend(self.short_life(&mark));
         let began = self.step("sending the snapshot");
         let given = Given::default();
         let answered = unless_cancelled(cancel, self.send(leader, snapshot, given.clone())).await;
@@ -233,13 +238,35 @@ impl Restore<'_> {
         let switching = Switching {
             restore: self,
             leader,
-            nonce: &nonce,
+            mark: &mark,
         };
         switching.watch(lost, restored).await?;
         restored.phase("switch", began);
         unless_cancelled(cancel, self.after(&switching, restored))
             .await
             .map_err(too_late)
+    }
+
+    async fn mark(&self, leader: &Vault, cluster: &str) -> Result<Mark> {
+        let nonce = hex::encode(&random::<16>(self.cx.entropy.as_ref())?);
+        let marked = unless_cancelled(&self.cx.cancel, async { Ok(leader.mark(&nonce, cluster).await?) }).await;
+        marked.map_err(|error| error.hint("a restore needs a service token: batch tokens have no cubbyhole"))
+    }
+
+    /// A finding if the token may end before it has told whether the restored state is in force.
+    fn short_life(&self, mark: &Mark) -> Option<Finding> {
+        let needed = self.wait.at_most + self.request.wait_unsealed.unwrap_or_default();
+        let lives = mark.token_lives().filter(|lives| *lives < needed)?;
+        Some(Finding {
+            severity: Severity::Warning,
+            subject: "token".to_owned(),
+            message: format!(
+                "it ends in {} s, and waiting may take {} s: after that, it cannot tell whether the restored state of the same cluster is in force",
+                lives.as_secs(),
+                needed.as_secs()
+            ),
+            hint: Some("`backup-vault policy` shows how to make one that lives longer".to_owned()),
+        })
     }
 
     /// What is done is done: from here on, what goes wrong is a finding, unless the old state is still in force.

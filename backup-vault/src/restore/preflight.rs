@@ -87,7 +87,17 @@ async fn with_token(vault: &Vault, request: &RestoreRequest) -> Result<(Vec<Raft
             .hint("--allow-many-peers restores it all the same"));
     }
     allowed(vault, request.force).await?;
+    countless(vault).await?;
     Ok((peers, vault.at_leader().await?))
+}
+
+/// A token that is used up on the way is not known any more, as one of the old state once the restored one is in force.
+async fn countless(vault: &Vault) -> Result<()> {
+    let Some(left) = vault.token().await?.uses_left() else {
+        return Ok(());
+    };
+    let message = format!("the token can be used {left} times more only, and a restore looks at its marker many times");
+    Err(Error::new(ErrorKind::Refused, message).hint("make one without -use-limit: `backup-vault policy` shows how"))
 }
 
 async fn allowed(vault: &Vault, force: bool) -> Result<(), VaultError> {

@@ -2,7 +2,7 @@
 
 use super::{Restore, Restored, SEAL, after, next_steps};
 use crate::{
-    client::{RestoredState, Vault},
+    client::{Mark, RestoredState, Vault},
     target::unless_cancelled,
 };
 use backup_core::{
@@ -35,7 +35,7 @@ pub(super) fn too_late(error: Error) -> Error {
 pub(super) struct Switching<'a> {
     pub(super) restore: &'a Restore<'a>,
     pub(super) leader: &'a Vault,
-    pub(super) nonce: &'a str,
+    pub(super) mark: &'a Mark,
 }
 
 impl Switching<'_> {
@@ -53,7 +53,7 @@ impl Switching<'_> {
     }
 
     async fn state(&self) -> Result<RestoredState> {
-        let looked = async { Ok(self.leader.await_restored(self.nonce, self.restore.wait).await?) };
+        let looked = async { Ok(self.leader.await_restored(self.mark, self.restore.wait).await?) };
         unless_cancelled(&self.restore.cx.cancel, looked).await
     }
 
@@ -109,7 +109,7 @@ impl Switching<'_> {
             return Ok(false);
         }
         restored.phase("unseal", began);
-        restored.state = self.leader.await_restored(self.nonce, self.restore.wait).await?;
+        restored.state = self.leader.await_restored(self.mark, self.restore.wait).await?;
         if restored.state == RestoredState::Sealed {
             restored.findings.push(warning(
                 SEAL,

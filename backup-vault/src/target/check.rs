@@ -1,7 +1,7 @@
 //! What would make a backup fail, found before it does.
 
 use super::{VaultRaft, plan::cluster, token};
-use crate::client::Vault;
+use crate::client::{Vault, VaultSettings};
 use backup_core::{
     Error, Result,
     event::{Finding, Severity},
@@ -12,16 +12,20 @@ use backup_core::{
 pub(super) async fn check(target: &VaultRaft) -> Result<Vec<Finding>> {
     let vault = Vault::new(target.settings.clone())?;
     let server = format!("server {}", vault.address());
-    let mut findings = match cluster(&vault).await {
-        Ok(cluster) => vec![note(
+    let mut findings = trust(&target.settings);
+    match cluster(&vault).await {
+        Ok(cluster) => findings.push(note(
             &server,
             format!(
                 "Vault {}, unsealed, cluster {} ({})",
                 cluster.version, cluster.name, cluster.id
             ),
-        )],
-        Err(error) => return Ok(vec![failed(&server, error)]),
-    };
+        )),
+        Err(error) => {
+            findings.push(failed(&server, error));
+            return Ok(findings);
+        }
+    }
     findings.push(leader(&vault).await);
     let login = match target.login.log_in(&vault).await {
         Ok(login) => login,
@@ -33,6 +37,16 @@ pub(super) async fn check(target: &VaultRaft) -> Result<Vec<Finding>> {
     findings.extend(rights(target, &login.vault).await);
     findings.extend(login.end().await.err().map(token::not_revoked));
     Ok(findings)
+}
+
+fn trust(settings: &VaultSettings) -> Vec<Finding> {
+    let anyone = Finding {
+        severity: Severity::Warning,
+        subject: "TLS".to_owned(),
+        message: "the certificate of the server is not verified: whoever sits on the line reads the token".to_owned(),
+        hint: Some("name the authority of the server with VAULT_CACERT in the place of VAULT_SKIP_VERIFY".to_owned()),
+    };
+    settings.skip_verify.then_some(anyone).into_iter().collect()
 }
 
 /// A standby redirects to its leader: that must be reachable from here.

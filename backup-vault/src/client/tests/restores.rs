@@ -1,7 +1,7 @@
 //! Snapshots sent to a server, and what becomes of them.
 
 use super::fake::{FakeVault, SNAPSHOT, Seen, Step, TOKEN, error, json, redirect};
-use crate::client::{RestoredState, VaultErrorKind, Wait};
+use crate::client::{Mark, RestoredState, VaultErrorKind, Wait};
 use backup_core::{Error, ErrorKind, pipeline::ByteStream};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
@@ -12,6 +12,7 @@ use std::{
     },
     time::Duration,
 };
+use tokio::time::Instant;
 
 fn pieces(sizes: &[usize]) -> ByteStream {
     stream::iter(sizes.to_vec())
@@ -24,7 +25,8 @@ const SOON: Wait = Wait {
     at_most: Duration::from_secs(60),
 };
 
-const HEALTHY: &str = r#"{"initialized":true,"sealed":false,"standby":false,"version":"1.19.3","cluster_name":"c"}"#;
+const HEALTHY: &str =
+    r#"{"initialized":true,"sealed":false,"standby":false,"version":"1.19.3","cluster_name":"c","cluster_id":"c1"}"#;
 const SEALED: &str = r#"{"initialized":true,"sealed":true,"standby":true,"version":"1.19.3"}"#;
 const THERE: &str = r#"{"data":{"value":"nonce"}}"#;
 
@@ -148,6 +150,11 @@ async fn changing(looks: Vec<(Vec<Step>, Vec<Step>)>) -> FakeVault {
     .await
 }
 
+/// Of a token that never ends.
+fn mark() -> Mark {
+    Mark::new("nonce", None, "c1")
+}
+
 #[tokio::test]
 async fn a_restore_is_done_when_the_marker_is_gone_for_good_and_not_when_the_server_is_healthy() {
     let there = (json(200, HEALTHY), json(200, THERE));
@@ -155,7 +162,7 @@ async fn a_restore_is_done_when_the_marker_is_gone_for_good_and_not_when_the_ser
     let broken = (json(200, HEALTHY), vec![Step::Reset]);
     let server = changing(vec![there.clone(), there, gone.clone(), broken, gone]).await;
     assert_eq!(
-        server.client().await_restored("nonce", SOON).await.unwrap(),
+        server.client().await_restored(&mark(), SOON).await.unwrap(),
         RestoredState::InForce
     );
     let looks = server
@@ -174,10 +181,33 @@ async fn a_server_that_seals_is_restored_even_if_it_answered_once_more_before() 
     for last in [seals_between, sealed] {
         let server = changing(vec![gone.clone(), last]).await;
         assert_eq!(
-            server.client().await_restored("nonce", SOON).await.unwrap(),
+            server.client().await_restored(&mark(), SOON).await.unwrap(),
             RestoredState::Sealed
         );
     }
+}
+
+#[tokio::test]
+async fn a_token_that_may_have_ended_by_itself_tells_nothing_and_another_cluster_or_a_missing_marker_does() {
+    let ended = |cluster: &str| Mark::new("nonce", Some(Instant::now()), cluster);
+    let wait = Wait {
+        at_most: Duration::from_millis(200),
+        ..SOON
+    };
+    let unknown = changing(vec![(json(200, HEALTHY), error(403, "invalid token"))]).await;
+    let failed = unknown.client().await_restored(&ended("c1"), wait).await.unwrap_err();
+    assert_eq!(failed.kind(), VaultErrorKind::Unheard);
+    let why = std::error::Error::source(&failed).unwrap().to_string();
+    assert!(why.contains("come to its own end"), "{why}");
+
+    let other = unknown.client().await_restored(&ended("c0"), SOON).await;
+    assert_eq!(other.unwrap(), RestoredState::InForce);
+    let later = Mark::new("nonce", Some(Instant::now() + Duration::from_secs(600)), "c1");
+    let known = unknown.client().await_restored(&later, SOON).await;
+    assert_eq!(known.unwrap(), RestoredState::InForce);
+    let lost = changing(vec![(json(200, HEALTHY), json(404, r#"{"errors":[]}"#))]).await;
+    let gone = lost.client().await_restored(&ended("c1"), SOON).await;
+    assert_eq!(gone.unwrap(), RestoredState::InForce);
 }
 
 #[tokio::test]
@@ -187,10 +217,10 @@ async fn a_restore_that_never_comes_into_force_is_an_error() {
         at_most: Duration::from_millis(200),
         ..SOON
     };
-    let failed = server.client().await_restored("nonce", wait).await.unwrap_err();
+    let failed = server.client().await_restored(&mark(), wait).await.unwrap_err();
     assert_eq!(failed.kind(), VaultErrorKind::NotInForce);
     let dead = FakeVault::always(vec![Step::Reset]).await;
-    let failed = dead.client().await_restored("nonce", wait).await.unwrap_err();
+    let failed = dead.client().await_restored(&mark(), wait).await.unwrap_err();
     assert_eq!(failed.kind(), VaultErrorKind::Unheard);
     assert!(std::error::Error::source(&failed).is_some());
 }

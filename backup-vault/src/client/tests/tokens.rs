@@ -3,7 +3,7 @@
 use super::fake::{FakeVault, TOKEN, error, json};
 use crate::{
     Secret,
-    client::{Marker, VaultErrorKind},
+    client::{VaultErrorKind, cubbyhole::Marker},
 };
 use std::time::Duration;
 
@@ -141,8 +141,8 @@ async fn a_marker_is_gone_when_vault_does_not_know_it_or_the_token() {
         (json(200, r#"{"data":{"value":"nonce"}}"#), Marker::There),
         (json(200, r#"{"data":{"value":"of an older restore"}}"#), Marker::Gone),
         (json(404, r#"{"errors":[]}"#), Marker::Gone),
-        (error(403, "permission denied"), Marker::Gone),
-        (error(403, "invalid token"), Marker::Gone),
+        (error(403, "permission denied"), Marker::TokenGone),
+        (error(403, "invalid token"), Marker::TokenGone),
     ];
     for (answer, wanted) in answers {
         let server = FakeVault::always(answer).await;
@@ -151,6 +151,11 @@ async fn a_marker_is_gone_when_vault_does_not_know_it_or_the_token() {
     for (status, text) in [(503, "Vault is sealed"), (500, "internal error")] {
         let server = FakeVault::always(error(status, text)).await;
         assert!(server.client().marker("nonce").await.is_err(), "{text}");
+    }
+    // A proxy knows nothing of markers.
+    for status in [403, 404] {
+        let server = FakeVault::always(json(status, "<html>no</html>")).await;
+        assert!(server.client().marker("nonce").await.is_err(), "{status}");
     }
 }
 

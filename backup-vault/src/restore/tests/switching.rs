@@ -165,3 +165,55 @@ async fn stopped_after_the_last_byte_it_says_that_vault_may_restore_it_all_the_s
     assert_eq!(stopped.kind(), ErrorKind::Cancelled);
     assert!(stopped.hints()[0].contains("all the same"), "{stopped:?}");
 }
+
+/// A server whose token is looked up as `facts`, and not known any more once the snapshot was sent: its old state stays in force.
+async fn forgets_the_token(facts: &'static str) -> Kit {
+    let sent = Mutex::new(false);
+    server(move |seen| {
+        let mut sent = sent.lock().unwrap();
+        *sent |= seen.path == FORCE;
+        match (seen.path.as_str(), *sent) {
+            ("/v1/auth/token/lookup-self", _) => Some(json(200, facts)),
+            (MARKER, true) => Some(error(403, "permission denied\n\ninvalid token")),
+            _ => None,
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_token_that_ends_by_itself_is_no_proof_of_a_restored_state() {
+    let ends_now = r#"{"data":{"policies":["default"],"renewable":false,"ttl":0,"type":"service","expire_time":"x"}}"#;
+    let kit = forgets_the_token(ends_now).await;
+    let failed = restore(&kit, &file(), &request()).await.unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::SourceUnreachable, "{failed:?}");
+    assert!(failed.chain().contains("come to its own end"), "{failed:?}");
+    assert!(failed.hints()[0].contains("may be in force"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_may_end_too_early_is_prolonged_or_warned_of() {
+    let hour = r#"{"data":{"policies":["default"],"renewable":true,"ttl":3600,"type":"service","expire_time":"x"}}"#;
+    let day = RestoreRequest {
+        wait_unsealed: Some(Duration::from_secs(24 * 3600)),
+        ..request()
+    };
+    // The renewal carries it 32 days.
+    let restored = restore(&forgets_the_token(hour).await, &file(), &day).await.unwrap();
+    assert!(restored.findings.iter().all(|finding| finding.subject != "token"));
+
+    let fixed = r#"{"data":{"policies":["default"],"renewable":false,"ttl":3600,"type":"service","expire_time":"x"}}"#;
+    let restored = restore(&forgets_the_token(fixed).await, &file(), &day).await.unwrap();
+    let told = restored.findings.iter().find(|finding| finding.subject == "token");
+    assert!(told.unwrap().message.contains("it ends in 35"), "{restored:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_can_be_used_up_on_the_way_is_refused() {
+    let few = r#"{"data":{"policies":["default"],"ttl":3600,"type":"service","expire_time":"x","num_uses":7}}"#;
+    let kit = forgets_the_token(few).await;
+    let refused = restore(&kit, &file(), &request()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refused);
+    assert!(refused.hints()[0].contains("without -use-limit"), "{refused:?}");
+    changed_nothing(&kit);
+}

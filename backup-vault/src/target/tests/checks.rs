@@ -33,6 +33,22 @@ async fn all_is_well_in_one_line_each() {
 }
 
 #[tokio::test]
+async fn trust_in_any_server_is_found_whether_it_answers_or_not() {
+    for up in [true, false] {
+        let mut kit = Kit::answering(move |seen| {
+            let answer = if up { healthy(seen) } else { None };
+            answer.unwrap_or_else(|| error(404, ""))
+        })
+        .await;
+        kit.target.settings.skip_verify = true;
+        let findings = kit.target.check(&kit.cx).await.unwrap();
+        let found = (findings[0].severity, findings[0].subject.as_str());
+        assert_eq!(found, (Severity::Warning, "TLS"), "{findings:?}");
+        assert!(findings.len() > 1);
+    }
+}
+
+#[tokio::test]
 async fn the_documented_token_is_found_short_lived_and_dependent() {
     let documented = r#"{"data":{"policies":["default","vault-snapshot"],"orphan":false,"renewable":true,"ttl":500000,"type":"service","expire_time":"x"}}"#;
     let findings = checked(documented, MAY_READ).await;

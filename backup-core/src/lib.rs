@@ -80,6 +80,7 @@
 //! };
 //! let request = BackupRequest {
 //!     mode: Mode::Sealed,
+//!     kms_key: None,
 //!     memory: 32 << 20,
 //!     threads: 1,
 //!     level: 3,

@@ -23,7 +23,8 @@ pub trait Retryable: Sized {
 /// How long something is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// No attempt begins later than this after the first one (or after the last progress of a stream).
+    /// No attempt begins later than this after the first failure (in a stream: since its last progress). What an attempt takes that fails in the end,
+    /// as a long transfer does, so leaves room for another.
     pub deadline: Duration,
     /// Upper bound of the first pause; it doubles with each failure.
     pub first_pause: Duration,
@@ -66,15 +67,15 @@ impl Retrier {
     pub fn attempts(&self) -> Attempts {
         Attempts {
             retrier: self.clone(),
-            began: Instant::now(),
+            failing_since: None,
             failures: 0,
         }
     }
 
     /// Calls `attempt` (with the number of attempts before) until it succeeds, fails for good, or the deadline is reached.
     ///
-    /// An attempt that is under way at the deadline gets `allowance` more (the time its data needs on a slow line); then it is dropped and the
-    /// last error returned, or the one that `stalled` makes if there was none.
+    /// An attempt that is under way at the deadline (of the first one: as long after its begin) gets `allowance` more, the time its data needs on a
+    /// slow line; then it is dropped and the last error returned, or the one that `stalled` makes if there was none.
     ///
     /// # Errors
     /// The last error; marked as exhausted if it could have been tried again.
@@ -90,10 +91,11 @@ impl Retrier {
         A: FnMut(u32) -> F,
     {
         let mut attempts = self.attempts();
-        let cut = attempts.began + self.policy.deadline + allowance;
+        let began = Instant::now();
         let mut last = None;
         loop {
-            match timeout_at(cut, attempt(attempts.failures)).await {
+            let since = attempts.failing_since.unwrap_or(began);
+            match timeout_at(since + self.policy.deadline + allowance, attempt(attempts.failures)).await {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error)) => last = Some(attempts.pause(error).await?),
                 Err(_) => return Err(last.unwrap_or_else(stalled).exhausted()),
@@ -102,11 +104,11 @@ impl Retrier {
     }
 }
 
-/// A count of failures in a row, and when the first attempt began.
+/// A count of failures in a row, and when the first was.
 #[derive(Debug)]
 pub struct Attempts {
     retrier: Retrier,
-    began: Instant,
+    failing_since: Option<Instant>,
     failures: u32,
 }
 
@@ -119,8 +121,9 @@ impl Attempts {
         if error.retry() != Retry::Maybe {
             return Err(error);
         }
-        let pause = self.next_pause();
-        if Instant::now() + pause >= self.began + self.retrier.policy.deadline {
+        let (pause, now) = (self.next_pause(), Instant::now());
+        let since = *self.failing_since.get_or_insert(now);
+        if now + pause >= since + self.retrier.policy.deadline {
             return Err(error.exhausted());
         }
         self.failures += 1;
@@ -130,7 +133,7 @@ impl Attempts {
 
     /// Forgets the failures: something was achieved.
     pub fn progress(&mut self) {
-        self.began = Instant::now();
+        self.failing_since = None;
         self.failures = 0;
     }
 
@@ -213,6 +216,24 @@ mod tests {
             (StoreErrorKind::Server, Retry::Exhausted)
         );
         assert!(began.elapsed() <= Policy::default().deadline);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_attempt_that_fails_leaves_room_for_another() {
+        let began = Instant::now();
+        let allowance = Duration::from_secs(300);
+        let result = retrier()
+            .run(allowance, stalled, |before| async move {
+                sleep(allowance).await;
+                if before == 0 {
+                    Err(error(StoreErrorKind::Interrupted))
+                } else {
+                    Ok(before)
+                }
+            })
+            .await;
+        assert_eq!(result.unwrap(), 1);
+        assert!(began.elapsed() >= 2 * allowance);
     }
 
     #[tokio::test(start_paused = true)]

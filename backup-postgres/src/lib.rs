@@ -45,6 +45,7 @@
 //!     };
 //!     let request = BackupRequest {
 //!         mode: Mode::Sealed,
+//!         kms_key: None,
 //!         memory: 128 << 20,
 //!         threads: 4,
 //!         level: 3,

@@ -120,6 +120,10 @@ pub fn backup_request(context: &Context) -> BackupRequest {
             Some(ServerEncryption::S3) => Mode::SseS3,
             Some(ServerEncryption::Kms(_)) => Mode::SseKms,
         },
+        kms_key: match &config.sse {
+            Some(ServerEncryption::Kms(key)) => key.clone(),
+            Some(ServerEncryption::S3) | None => None,
+        },
         memory: usize::try_from(config.memory).unwrap_or(usize::MAX),
         threads: threads(),
         level: config.compression_level,

@@ -220,6 +220,7 @@ fn python() -> PathBuf {
 fn request(mode: Mode) -> BackupRequest {
     BackupRequest {
         mode,
+        kms_key: None,
         memory: 32 << 20,
         threads: 2,
         level: 3,

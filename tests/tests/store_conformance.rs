@@ -5,7 +5,7 @@ use backup_core::{
     clock::SystemEntropy,
     store::{
         Features, Key, ListDepth, ListEntry, PutMode, Retry, ServerEncryption, Store, StoreConfig, StoreErrorKind,
-        connect, probe,
+        UnfinishedUpload, connect, probe,
     },
     testing::{Expectations, store_suite},
 };
@@ -224,6 +224,46 @@ async fn a_lost_answer_to_any_write_is_recognised_as_our_own() {
     proxy.add(Rule::new(Action::AnswerLost).method("POST").path("delete").nth(1));
     store.delete(std::slice::from_ref(&key)).await.pop().unwrap().unwrap();
     assert!(list(&*store).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_completed_upload_is_found_though_its_answer_was_lost_and_the_object_is_shown_late() {
+    let (proxy, store) = broken_minio("late").await;
+    let key = Key::from("late");
+    let mut upload = store.upload(&key).await.unwrap();
+    upload.put_part(0, Bytes::from(vec![1; 1000])).await.unwrap();
+    proxy.add(Rule::new(Action::AnswerLost).method("POST").path("uploadId").nth(1));
+    // Before the completion, and after its lost answer.
+    proxy.add(Rule::new(Action::Status(404)).method("HEAD").path("root/late").up_to(2));
+    let receipt = upload.complete().await.unwrap();
+    let completions = proxy
+        .log()
+        .iter()
+        .filter(|line| line.contains("POST") && line.contains("uploadId"))
+        .count();
+    assert_eq!(completions, 2);
+    assert_eq!(store.head(&key).await.unwrap().unwrap().etag, receipt.etag);
+}
+
+/// As AWS answers; MinIO and SeaweedFS say that it is done.
+#[tokio::test]
+async fn an_upload_that_is_gone_is_aborted_and_cannot_be_completed() {
+    let (proxy, store) = broken_minio("gone").await;
+    let mut upload = store.upload(&Key::from("gone")).await.unwrap();
+    upload.put_part(0, Bytes::from(vec![1; 1000])).await.unwrap();
+    proxy.add(Rule::new(Action::Status(404)).path("uploadId="));
+    let failed = upload.complete().await.unwrap_err();
+    assert_eq!(
+        (failed.kind(), failed.retry()),
+        (StoreErrorKind::NoUpload, Retry::Never)
+    );
+    upload.abort().await.unwrap();
+    let unfinished = UnfinishedUpload {
+        key: Key::from("gone"),
+        id: upload.id().to_owned(),
+        initiated: None,
+    };
+    store.abort_upload(&unfinished).await.unwrap();
 }
 
 #[tokio::test]

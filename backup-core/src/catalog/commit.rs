@@ -38,8 +38,10 @@ pub async fn commit(
     let stands = confirm(cx, claim, manifest, &bytes).await;
     match stands {
         Err(error) if matches!(error.kind(), ErrorKind::Refused | ErrorKind::Damaged) => {
-            withdraw(cx, &key).await?;
-            Err(error)
+            Err(match withdraw(cx, &key).await {
+                Ok(()) => error,
+                Err(left) => error.hint(format!("its manifest could not be withdrawn: {}", left.chain())),
+            })
         }
         other => other,
     }
@@ -106,7 +108,7 @@ async fn confirm(cx: &Context, claim: &Claim, manifest: &Manifest, bytes: &Bytes
             ErrorKind::Damaged,
             format!("the store does not keep {key} as it was sent"),
         )
-        .hint("look at the store's health; nothing of this backup is visible"));
+        .hint("look at the store's health"));
     }
     demand_marker(cx, claim).await?;
     for parent in &manifest.parents {

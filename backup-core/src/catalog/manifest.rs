@@ -148,14 +148,21 @@ impl Manifest {
     /// Demands that this is the manifest of `id` in `repository`, and that it owns nothing outside its own name.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`]: somebody copied or renamed it, or it was never ours.
+    /// [`ErrorKind::Damaged`]: somebody copied or renamed it, or it was never ours. [`ErrorKind::Refused`]: it is of another repository, and good there,
+    /// so that nothing that goes by its damage may touch it.
     pub fn check(&self, id: BackupId, repository: RepositoryId) -> Result<()> {
         let wrong = |what: String| Err(Error::new(ErrorKind::Damaged, format!("the manifest of {id} {what}")));
         if self.id != id {
             return wrong(format!("is that of {}", self.id));
         }
         if self.repository != repository {
-            return wrong(format!("comes from another repository, {}", self.repository));
+            let message = format!(
+                "the manifest of {id} is of repository {}, and this one is {repository}",
+                self.repository
+            );
+            return Err(Error::new(ErrorKind::Refused, message).hint(
+                "somebody copied it here, or repository.json is not the one that was here: put the right one back",
+            ));
         }
         layout::check_target(&self.target).map_err(|error| {
             Error::new(ErrorKind::Damaged, format!("the manifest of {id} is malformed")).because(error)

@@ -21,10 +21,11 @@ pub enum Packing {
 
 impl Packing {
     pub(super) fn demand_confirmation(&self, key: &Key, receipt: &PutReceipt) -> Result<()> {
-        use ServerEncryption::{Kms, S3};
-        match (self, &receipt.encryption) {
-            (Self::Sealed(_), _) | (Self::Raw(S3), Some(S3)) | (Self::Raw(Kms(_)), Some(Kms(_))) => Ok(()),
-            (Self::Raw(_), _) => Err(StoreError::new(StoreErrorKind::NotEncrypted, "store", key).into()),
+        match self {
+            Self::Raw(asked) if !asked.is_satisfied_by(receipt.encryption.as_ref()) => {
+                Err(StoreError::new(StoreErrorKind::NotEncrypted, "store", key).into())
+            }
+            Self::Sealed(_) | Self::Raw(_) => Ok(()),
         }
     }
 }

@@ -25,6 +25,8 @@ use std::{
 pub struct BackupRequest {
     /// Who encrypts.
     pub mode: Mode,
+    /// The key that the store must say it encrypts with, in [`Mode::SseKms`]; any if none is named.
+    pub kms_key: Option<String>,
     /// Memory for buffers and compression, in bytes, for all artifacts together. Fewer are written at once if it is not enough for the planned jobs;
     /// less than [`Shape::min_budget`] is taken as that.
     pub memory: usize,
@@ -82,10 +84,7 @@ where
         repository: &repository,
         holder: &holder,
     };
-    let done = tokio::select! {
-        done = AssertUnwindSafe(run.leased(&lease)).catch_unwind() => done,
-        () = lease.lost().cancelled_owned() => Ok(lost(target)),
-    };
+    let done = AssertUnwindSafe(run.leased(&lease)).catch_unwind().await;
     if let Err(error) = lease.release().await {
         tracing::warn!(error = %error.chain(), "the lease could not be given back; it expires in a minute");
     }
@@ -93,9 +92,9 @@ where
     done.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-fn lost(target: &dyn BackupTarget) -> Result<BackupReport> {
-    Err(Error::new(ErrorKind::Locked, format!("the lease of {} was lost during the run", target.name()))
-        .hint("another run took it, it was unlocked, or the store did not answer for a minute; what was written is removed by prune"))
+fn lost(target: &dyn BackupTarget) -> Error {
+    Error::new(ErrorKind::Locked, format!("the lease of {} was lost during the run", target.name()))
+        .hint("another run took it, it was unlocked, or the store did not answer for a minute; what was written is removed by prune")
 }
 
 /// A missing key is an error, never a fall-back to plain text.
@@ -131,7 +130,13 @@ impl Run<'_> {
         };
         let claim = claim(self.cx, self.target.name(), self.holder, keys).await?;
         let ahead = claim.ahead(self.cx.clock.now());
-        let (started, mut outcome) = match self.write(&claim).await {
+        let written = tokio::select! {
+            biased;
+            written = self.write(&claim) => written,
+            // Only until all is written: a commit looks after its lease itself, and must not be dropped between the manifest and the look at it.
+            () = lease.lost().cancelled_owned() => return Err(lost(self.target)),
+        };
+        let (started, mut outcome) = match written {
             Ok(written) => written,
             Err(error) => return Err(self.abandoned(&claim, error).await),
         };
@@ -200,7 +205,7 @@ impl Run<'_> {
                 encoder: Arc::new(FrameEncoder::new(request.level)?),
                 entropy: cx.entropy.clone(),
             }),
-            Mode::SseKms => Packing::Raw(ServerEncryption::Kms(None)),
+            Mode::SseKms => Packing::Raw(ServerEncryption::Kms(request.kms_key.clone())),
             Mode::SseS3 => Packing::Raw(ServerEncryption::S3),
         };
         Ok(Recorder {

@@ -36,6 +36,8 @@ pub enum StoreErrorKind {
     Unsupported,
     /// The object changed or vanished while it was read.
     Changed,
+    /// The upload is not there: completed, aborted or removed by a rule of the bucket.
+    NoUpload,
     /// Anything else.
     Other,
 }
@@ -132,6 +134,7 @@ impl fmt::Display for StoreError {
             K::InvalidKey => "this store cannot hold such a key",
             K::Unsupported => "this store cannot do it",
             K::Changed => "the object changed while it was read",
+            K::NoUpload => "the store does not know the upload any more",
             K::Other => "unexpected answer of the store",
         };
         if self.key.is_root() {
@@ -174,6 +177,10 @@ impl From<StoreError> for Error {
                 Some(
                     "give a key (BACKUP_KEY_FILE) to encrypt here, or use a store that encrypts (KMS set up) and says so",
                 ),
+            ),
+            K::NoUpload => (
+                ErrorKind::StoreFailed,
+                Some("did a lifecycle rule of the bucket, or another program, abort it?"),
             ),
             K::Corrupt | K::Changed => (ErrorKind::Damaged, None),
             K::Conflict | K::Throttled | K::Server | K::InvalidKey | K::Unsupported | K::Other => {

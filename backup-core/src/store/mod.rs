@@ -3,6 +3,7 @@
 mod adapter;
 pub mod aws_options;
 mod connect;
+mod encryption;
 mod error;
 mod file;
 mod key;
@@ -14,6 +15,7 @@ mod s3;
 pub(crate) use adapter::read_s3_answer;
 pub use aws_options::from_environment;
 pub use connect::{StoreConfig, connect};
+pub use encryption::ServerEncryption;
 pub use error::{Retry, StoreError, StoreErrorKind};
 pub use key::Key;
 pub(crate) use probe::PROBES;
@@ -43,15 +45,6 @@ pub enum PutMode {
 /// The store's tag of one version of an object, as it stands in the answer (quotes included).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ETag(pub String);
-
-/// Encryption at rest by the store, as requested or as confirmed in an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ServerEncryption {
-    /// `AES256` (SSE-S3).
-    S3,
-    /// `aws:kms`, with the key's id or ARN if one was named.
-    Kms(Option<String>),
-}
 
 /// What the store answered to a completed write.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

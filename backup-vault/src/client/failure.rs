@@ -194,6 +194,13 @@ pub const RESTORE_POLICY: &str = r#"path "sys/storage/raft/snapshot" { capabilit
 path "sys/storage/raft/snapshot-force" { capabilities = ["update"] }
 path "sys/storage/raft/configuration" { capabilities = ["read"] }"#;
 
+fn needed(policy: Option<&str>) -> String {
+    match policy {
+        Some(policy) => format!("the token needs a policy with:\n{policy}"),
+        None => "the token lacks the policy `default`".into(),
+    }
+}
+
 fn hint(kind: VaultErrorKind, policy: Option<&str>) -> Option<String> {
     use VaultErrorKind as K;
     let text = match kind {
@@ -217,15 +224,7 @@ fn hint(kind: VaultErrorKind, policy: Option<&str>) -> Option<String> {
             "make a new one that lives on: `vault token create -orphan -period=768h -policy=vault-snapshot`; a token dies with the one \
              that made it unless it is an orphan"
         }
-        K::Forbidden => {
-            return Some(match policy {
-                Some(policy) => format!(
-                    "the token needs a policy with:
-{policy}"
-                ),
-                None => "the token lacks the policy `default`".into(),
-            });
-        }
+        K::Forbidden => return Some(needed(policy)),
         K::LoginRefused => {
             "check the role, its bound service accounts, namespaces and audience: `vault read auth/kubernetes/role/ROLE`; where nothing but \
              `permission denied` is said, Kubernetes does not vouch for the token (too old, or its pod or service account is gone), or Vault may \

@@ -81,6 +81,7 @@ fn pace_of(fault: Option<Action>) -> Pace {
 async fn refuse(request: &Request, client: &mut Connection, status: u16, shared: &Shared) -> Result<bool> {
     let code = match status {
         403 => "AccessDenied",
+        404 if request.head.request().contains("uploadId=") => "NoSuchUpload",
         404 => "NoSuchKey",
         503 => "SlowDown",
         507 => "XMinioStorageFull",

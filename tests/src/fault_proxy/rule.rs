@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy)]
 pub enum Action {
     /// The proxy answers with this status and S3's XML error for it (500 `InternalError`, 503 `SlowDown`, 403
-    /// `AccessDenied`, 404 `NoSuchKey`, 507 `XMinioStorageFull`); the server never sees the request.
+    /// `AccessDenied`, 404 `NoSuchKey` or `NoSuchUpload`, 507 `XMinioStorageFull`); the server never sees the request.
     Status(u16),
     /// The head and half of the answer's body, then the connection closes. An answer without a body is cut in its head.
     Cut,

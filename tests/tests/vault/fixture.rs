@@ -87,6 +87,7 @@ impl Kit {
     pub(crate) async fn backup(&self, target: &VaultRaft) -> Result<BackupReport> {
         let request = BackupRequest {
             mode: Mode::Sealed,
+            kms_key: None,
             memory: 32 << 20,
             threads: 1,
             level: 3,

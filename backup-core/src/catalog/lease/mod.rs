@@ -118,8 +118,9 @@ impl Lease {
     /// # Errors
     /// Those of the store; it then expires after a minute.
     pub async fn release(self) -> Result<()> {
-        drop(self.renewer);
+        // Not in the middle of a renewal: one that was only dropped may reach the store after the entry was removed.
         let held = self.held.lock().await;
+        drop(self.renewer);
         if self.lost.is_cancelled() {
             Ok(())
         } else {

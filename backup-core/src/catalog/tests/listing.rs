@@ -194,7 +194,7 @@ async fn without_a_key_the_latest_of_anyone_is_still_complete_and_of_the_target(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_backup_of_another_repository_is_damaged() {
+async fn a_backup_of_another_repository_is_refused_and_not_called_damaged() {
     let [kit, _] = Kit::both();
     let id = backup_with(&kit.cx, |_| {}).await.unwrap();
     let read = document::read::<crate::catalog::Manifest>(&kit.memory, &layout::manifest(id), None).await;
@@ -203,7 +203,7 @@ async fn a_backup_of_another_repository_is_damaged() {
     let bytes = document::encode(&manifest, kit.cx.keyring.as_deref()).unwrap();
     kit.memory.plant(&layout::manifest(id), bytes);
     let found = entries(&kit.cx).await;
-    assert_eq!(found[0].manifest.as_ref().unwrap_err().kind(), ErrorKind::Damaged);
+    assert_eq!(found[0].manifest.as_ref().unwrap_err().kind(), ErrorKind::Refused);
 }
 
 #[tokio::test(start_paused = true)]

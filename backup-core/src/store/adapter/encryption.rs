@@ -20,39 +20,3 @@ pub(super) fn confirmed(extensions: &http::Extensions) -> Option<ServerEncryptio
         _ => None,
     }
 }
-
-/// Whether `answered` is the encryption that was `asked` for.
-///
-/// Stores answer a key's id with its ARN; an alias cannot be compared, the store has resolved it.
-pub(super) fn satisfies(asked: &ServerEncryption, answered: Option<&ServerEncryption>) -> bool {
-    use ServerEncryption::{Kms, S3};
-    match (asked, answered) {
-        (S3, Some(S3)) | (Kms(None), Some(Kms(_))) => true,
-        (Kms(Some(asked)), Some(Kms(Some(answered)))) => same_key(asked, answered),
-        _ => false,
-    }
-}
-
-fn same_key(asked: &str, answered: &str) -> bool {
-    let name = |id: &str| id.rsplit([':', '/']).next().map(str::to_owned);
-    asked == answered || asked.contains("alias/") || name(asked) == name(answered)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_encryption_that_was_asked_for_satisfies() {
-        let kms = |id: &str| ServerEncryption::Kms(Some(id.into()));
-        let arn = kms("arn:aws:kms:eu-west-1:1:key/ab-12");
-        assert!(satisfies(&kms("ab-12"), Some(&arn)));
-        assert!(satisfies(&kms("alias/backups"), Some(&arn)));
-        assert!(satisfies(&kms("test-key"), Some(&kms("arn:aws:kms:test-key"))));
-        assert!(satisfies(&ServerEncryption::Kms(None), Some(&arn)));
-        assert!(!satisfies(&kms("ab-13"), Some(&arn)));
-        assert!(!satisfies(&kms("ab-12"), Some(&ServerEncryption::Kms(None))));
-        assert!(!satisfies(&kms("ab-12"), Some(&ServerEncryption::S3)));
-        assert!(!satisfies(&ServerEncryption::S3, None));
-    }
-}

@@ -49,7 +49,7 @@ impl Refusal {
     fn kind_of_code(&self) -> Option<Kind> {
         Some(match self.code.as_str() {
             "NoSuchBucket" => Kind::NoBucket,
-            "NoSuchUpload" => Kind::Other,
+            "NoSuchUpload" => Kind::NoUpload,
             "InvalidAccessKeyId"
             | "SignatureDoesNotMatch"
             | "ExpiredToken"

@@ -1,7 +1,7 @@
 //! Multipart uploads by the store's own ids.
 
 use super::{
-    Adapter, Listing, encryption,
+    Adapter, Listing,
     failure::{is_absent, store_error},
     write::receipt,
 };
@@ -59,7 +59,7 @@ impl Adapter {
             Ok(()) => Ok(()),
             Err(error) if is_absent(&error) => Ok(()),
             Err(error) => match store_error(&error, "abort upload", key) {
-                gone if gone.kind() == StoreErrorKind::Changed => Ok(()),
+                gone if matches!(gone.kind(), StoreErrorKind::Changed | StoreErrorKind::NoUpload) => Ok(()),
                 failed => Err(failed),
             },
         }
@@ -140,11 +140,8 @@ impl PartsUpload {
         let result = match self.parts.complete_multipart(&self.path, &self.id, parts).await {
             Ok(result) => result,
             Err(error) if is_absent(&error) => {
-                return Err(
-                    StoreError::new(StoreErrorKind::Other, "complete upload", &self.key).because(
-                        "the store no longer knows the upload; did a lifecycle rule or another program abort it?",
-                    ),
-                );
+                let gone = StoreError::new(StoreErrorKind::NoUpload, "complete upload", &self.key);
+                return Err(gone.because(error));
             }
             Err(error) => return Err(store_error(&error, "complete upload", &self.key)),
         };
@@ -156,7 +153,7 @@ impl PartsUpload {
     /// Some stores confirm the encryption, and memory its own tag, only in the answer to HEAD.
     async fn as_head_tells(&self, receipt: PutReceipt) -> StoreResult<PutReceipt> {
         let asked = self.store.0.encryption.as_ref();
-        let confirmed = asked.is_none_or(|asked| encryption::satisfies(asked, receipt.encryption.as_ref()));
+        let confirmed = asked.is_none_or(|asked| asked.is_satisfied_by(receipt.encryption.as_ref()));
         if confirmed && !self.store.in_memory() {
             return Ok(receipt);
         }

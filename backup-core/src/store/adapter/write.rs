@@ -42,7 +42,7 @@ impl Adapter {
         let Some(asked) = &self.0.encryption else {
             return Ok(receipt);
         };
-        if encryption::satisfies(asked, receipt.encryption.as_ref()) {
+        if asked.is_satisfied_by(receipt.encryption.as_ref()) {
             return Ok(receipt);
         }
         let refused = StoreError::new(StoreErrorKind::NotEncrypted, operation, key);

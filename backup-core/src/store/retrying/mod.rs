@@ -14,6 +14,9 @@ use bytes::Bytes;
 use futures::{StreamExt, stream::BoxStream};
 use std::{fmt, ops::Range, sync::Arc, time::Duration};
 
+/// What a slow disk takes to delete one object.
+const DELETION: Duration = Duration::from_millis(100);
+
 impl Retryable for StoreError {
     fn retry(&self) -> Retry {
         StoreError::retry(self)
@@ -200,7 +203,9 @@ impl<S: Store + ?Sized> Store for Retrying<S> {
 
 impl<S: Store + ?Sized> Retrying<S> {
     async fn delete_some(&self, keys: &[Key]) -> Vec<StoreResult<()>> {
-        let deadline = self.retrier.policy().deadline;
+        // A folder deletes one by one, and waits for the disk each time.
+        let allowance = DELETION * u32::try_from(keys.len()).unwrap_or(u32::MAX);
+        let deadline = self.retrier.policy().deadline.saturating_add(allowance);
         match tokio::time::timeout(deadline, self.inner.delete(keys)).await {
             Ok(results) => results,
             Err(_) => keys

@@ -2,7 +2,7 @@
 
 use super::{Retrying, receipt, stalled};
 use crate::store::{
-    Key, ObjectMeta, PutReceipt, Store, StoreErrorKind, StoreResult, Upload, adapter::transfer_allowance,
+    Key, ObjectMeta, PutReceipt, Retry, Store, StoreError, StoreResult, Upload, adapter::transfer_allowance,
 };
 use bytes::Bytes;
 use futures::{FutureExt, future::BoxFuture};
@@ -12,10 +12,12 @@ use std::{
     sync::{Arc, PoisonError},
     time::Duration,
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
 /// Stores take their time to put the parts of a large upload together, or to copy.
 pub(super) const COMPLETION: Duration = Duration::from_secs(300);
+/// For the question whether a completion that was given up took place after all.
+const LAST_LOOK: Duration = Duration::from_secs(10);
 
 pub(super) struct RetryingUpload<S: ?Sized> {
     store: Retrying<S>,
@@ -39,12 +41,25 @@ impl<S: Store + ?Sized> RetryingUpload<S> {
     async fn complete_parts(&self) -> StoreResult<PutReceipt> {
         let before = self.store.head(&self.key).await?;
         let before = before.as_ref();
-        self.store
+        let completed = self
+            .store
             .retrier
             .run(COMPLETION, stalled("complete upload", &self.key), |failures| {
                 self.complete_once(before, failures)
             })
-            .await
+            .await;
+        match completed {
+            Err(given_up) if given_up.retry() == Retry::Exhausted => self.last_look(before, given_up).await,
+            other => other,
+        }
+    }
+
+    /// Whoever gives up a completion takes the object for missing, and deletes it.
+    async fn last_look(&self, before: Option<&ObjectMeta>, given_up: StoreError) -> StoreResult<PutReceipt> {
+        match timeout(LAST_LOOK, self.completed(before)).await {
+            Ok(Ok(Some(receipt))) => Ok(receipt),
+            _ => Err(given_up),
+        }
     }
 
     async fn complete_once(&self, before: Option<&ObjectMeta>, failures: u32) -> StoreResult<PutReceipt> {
@@ -55,9 +70,7 @@ impl<S: Store + ?Sized> RetryingUpload<S> {
         }
         match self.inner.lock().await.complete().await {
             // A lost answer, and an object that became visible since we looked.
-            Err(gone) if failures > 0 && gone.kind() == StoreErrorKind::Changed => {
-                self.completed(before).await?.ok_or(gone)
-            }
+            Err(gone) if failures > 0 && gone.retry() == Retry::Never => self.completed(before).await?.ok_or(gone),
             result => result,
         }
     }

@@ -119,6 +119,7 @@ impl Kit {
     pub(crate) async fn backup(&self) -> Result<BackupReport> {
         let request = BackupRequest {
             mode: self.mode,
+            kms_key: None,
             memory: 32 << 20,
             threads: 1,
             level: 3,

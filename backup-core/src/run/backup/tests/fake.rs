@@ -229,6 +229,7 @@ pub(crate) const FOREIGN: [&str; 2] = ["20250101_000000/platform_money.pgdump", 
 pub(crate) fn request() -> BackupRequest {
     BackupRequest {
         mode: Mode::Sealed,
+        kms_key: None,
         // Enough for both jobs; what a run really takes is cut by `TINY`.
         memory: 64 << 20,
         threads: 2,

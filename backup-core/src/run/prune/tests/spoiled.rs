@@ -69,7 +69,7 @@ async fn a_backup_with_a_damaged_manifest_goes_by_the_same_rules_with_what_its_r
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_damaged_manifest_of_nobody_or_of_another_target_or_of_a_newer_version_stays() {
+async fn a_damaged_manifest_of_nobody_or_of_another_target_stays_and_one_of_a_newer_version_or_another_repository() {
     let [nobody, another] = Kit::both();
     let old = spoiled(&nobody, "{}").await;
     nobody.memory.remove(&marker_of(&nobody, old));
@@ -85,7 +85,15 @@ async fn a_damaged_manifest_of_nobody_or_of_another_target_or_of_a_newer_version
     let json = r#"{"format":2}"#;
     let digest = crate::hex::encode(&crate::keys::sha256(&[json.as_bytes()]));
     spoiled(&newer, format!("{json}\npbe1-manifest sha256={digest}\n")).await;
-    for kit in [nobody, another, newer] {
+    let [foreign, _] = Kit::both();
+    let old = backup(&foreign.cx).await.unwrap();
+    let read = document::read::<crate::catalog::Manifest>(&foreign.memory, &layout::manifest(old), None).await;
+    let mut manifest = read.unwrap().unwrap().value;
+    manifest.repository = crate::id::Id16([9; 16]);
+    let bytes = document::encode(&manifest, foreign.cx.keyring.as_deref()).unwrap();
+    foreign.memory.plant(&layout::manifest(old), bytes);
+    backup(&foreign.cx).await.unwrap();
+    for kit in [nobody, another, newer, foreign] {
         kit.hours(25);
         let before = kit.names();
         let report = pruned(&kit.cx).await.unwrap();

@@ -1,6 +1,7 @@
 //! What every operation works with.
 
 use crate::{
+    Error, ErrorKind, Result,
     clock::{Clock, Entropy},
     event::EventSink,
     keys::Keyring,
@@ -35,12 +36,24 @@ impl Context {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn probed(&self) -> crate::Result<Self> {
+    pub async fn probed(&self) -> Result<Self> {
         let features = crate::store::probe(self.store.as_ref(), self.entropy.as_ref()).await?;
         Ok(Self {
             features,
             ..self.clone()
         })
+    }
+
+    /// `work`, dropped when the operator wants to stop: for what changes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`] while doing `what`; those of the work.
+    pub async fn unless_cancelled<T>(&self, what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, what)),
+            done = work => done,
+        }
     }
 
     /// Whether there is a key that proves who wrote a document; if so, documents without a good signature count for nothing.

@@ -4,7 +4,7 @@ use super::fetch;
 use crate::{
     Error, ErrorKind, Result, hex,
     keys::{self, KeyId, Keyring},
-    store::{Key, Store},
+    store::{Key, ObjectMeta, Store},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
@@ -152,11 +152,20 @@ pub fn decode<T: Document>(bytes: &[u8], keyring: Option<&Keyring>) -> Result<Si
 /// # Errors
 /// As [`decode`], and those of the store.
 pub async fn read<T: Document>(store: &dyn Store, key: &Key, keyring: Option<&Keyring>) -> Result<Option<Signed<T>>> {
-    let Some((bytes, _)) = fetch(store, key, T::KIND.limit()).await? else {
+    Ok(read_dated(store, key, keyring).await?.map(|(document, _)| document))
+}
+
+/// As [`read`], with what the store says of it: when it was written, by the store's clock.
+pub(super) async fn read_dated<T: Document>(
+    store: &dyn Store,
+    key: &Key,
+    keyring: Option<&Keyring>,
+) -> Result<Option<(Signed<T>, ObjectMeta)>> {
+    let Some((bytes, meta)) = fetch(store, key, T::KIND.limit()).await? else {
         return Ok(None);
     };
-    let decoded = decode(&bytes, keyring);
-    decoded.map(Some).map_err(|error| error.context(format!("read {key}")))
+    let decoded = decode(&bytes, keyring).map_err(|error| error.context(format!("read {key}")))?;
+    Ok(Some((decoded, meta)))
 }
 
 fn split(bytes: &[u8], kind: Kind) -> Option<(&[u8], &str)> {

@@ -58,7 +58,8 @@ impl Document for Evidence {
 pub struct Proof {
     /// The newest verification that succeeded.
     pub verified: Option<Evidence>,
-    /// The newest one that failed and since which none succeeded that looked at least as deep.
+    /// The newest one that failed and since which none succeeded that looked at least as deep. Since: by the clock of who verified and by the store's,
+    /// for a wrong clock must not make a failure good.
     pub failed: Option<Evidence>,
 }
 
@@ -91,7 +92,8 @@ fn cut(evidence: &Evidence) -> Evidence {
     }
 }
 
-/// Reads what is proved about the backup `id` whose manifest has this `digest`: all its verifications. Memory is 16 of them.
+/// Reads what is proved about the backup `id` whose manifest has this `digest`: all its verifications. Memory is 16 of them, more only if clocks
+/// disagree about their order.
 ///
 /// Evidence that is damaged, about something else, or without a good signature while there is a key, counts for nothing and is reported.
 ///
@@ -112,8 +114,8 @@ pub async fn proof(cx: &Context, id: BackupId, repository: RepositoryId, digest:
     let read = keys
         .map_ok(|key| counted(cx, key, (id, repository, digest)))
         .try_buffer_unordered(CONCURRENCY);
-    let fold = |mut newest: Newest, evidence: Option<Evidence>| {
-        evidence.into_iter().for_each(|evidence| newest.add(evidence));
+    let fold = |mut newest: Newest, dated: Option<Dated>| {
+        dated.into_iter().for_each(|dated| newest.add(dated));
         ready(Ok(newest))
     };
     read.try_fold(Newest::default(), fold).await.map(Newest::proof)
@@ -123,7 +125,7 @@ pub async fn proof(cx: &Context, id: BackupId, repository: RepositoryId, digest:
 type Subject<'a> = (BackupId, RepositoryId, &'a [u8; 32]);
 
 /// The evidence under `key`; `None` if it counts for nothing.
-async fn counted(cx: &Context, key: Key, subject: Subject<'_>) -> Result<Option<Evidence>> {
+async fn counted(cx: &Context, key: Key, subject: Subject<'_>) -> Result<Option<Dated>> {
     match read(cx, &key, subject).await {
         Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Refused) => {
             report(cx, &key, &error);
@@ -133,9 +135,9 @@ async fn counted(cx: &Context, key: Key, subject: Subject<'_>) -> Result<Option<
     }
 }
 
-async fn read(cx: &Context, key: &Key, (id, repository, digest): Subject<'_>) -> Result<Option<Evidence>> {
-    let read = document::read::<Evidence>(cx.store.as_ref(), key, cx.keyring.as_deref()).await?;
-    let Some(signed) = read else { return Ok(None) };
+async fn read(cx: &Context, key: &Key, (id, repository, digest): Subject<'_>) -> Result<Option<Dated>> {
+    let read = document::read_dated::<Evidence>(cx.store.as_ref(), key, cx.keyring.as_deref()).await?;
+    let Some((signed, meta)) = read else { return Ok(None) };
     if cx.authenticates() && !signed.trust.is_signed() {
         return Err(Error::new(
             ErrorKind::Refused,
@@ -146,7 +148,10 @@ async fn read(cx: &Context, key: &Key, (id, repository, digest): Subject<'_>) ->
     if (evidence.id, evidence.repository, &evidence.manifest) != (id, repository, digest) {
         return Err(Error::new(ErrorKind::Damaged, format!("{key} is about another backup")));
     }
-    Ok(Some(evidence))
+    Ok(Some(Dated {
+        evidence,
+        stored: meta.modified,
+    }))
 }
 
 fn report(cx: &Context, key: &Key, error: &Error) {
@@ -158,27 +163,48 @@ fn report(cx: &Context, key: &Key, error: &Error) {
     }));
 }
 
-/// The newest verification of each depth that succeeded, and that failed.
+/// Evidence, and when it was written by the store's clock.
+#[derive(Clone)]
+struct Dated {
+    evidence: Evidence,
+    stored: Timestamp,
+}
+
+impl Dated {
+    /// Of two at one moment neither is later; the store's moments are as long as a second.
+    fn is_later(&self, than: &Self) -> bool {
+        self.evidence.at > than.evidence.at && self.stored >= than.stored
+    }
+}
+
+/// The newest verifications of each depth that succeeded, and that failed: one of each, unless clocks disagree.
 #[derive(Default)]
-struct Newest(BTreeMap<(bool, Depth), Evidence>);
+struct Newest(BTreeMap<(bool, Depth), Vec<Dated>>);
 
 impl Newest {
-    fn add(&mut self, evidence: Evidence) {
-        let newest = self.0.entry((evidence.ok, evidence.depth));
-        let newest = newest.or_insert_with(|| evidence.clone());
-        if newest.at < evidence.at {
-            *newest = evidence;
+    fn add(&mut self, new: Dated) {
+        let newest = self.0.entry((new.evidence.ok, new.evidence.depth)).or_default();
+        let says_less = |one: &Dated, other: &Dated| one.evidence.at <= other.evidence.at && one.stored <= other.stored;
+        if !newest.iter().any(|there| says_less(&new, there)) {
+            newest.retain(|there| !says_less(there, &new));
+            newest.push(new);
         }
     }
 
     /// Of a success and a failure at one moment, the failure counts.
     fn proof(self) -> Proof {
-        let (verified, failed): (Vec<_>, Vec<_>) = self.0.into_values().partition(|evidence| evidence.ok);
-        let made_good = |failed: &Evidence| verified.iter().any(|ok| ok.at > failed.at && ok.depth >= failed.depth);
-        let failed = failed.into_iter().filter(|failed| !made_good(failed));
+        let all = self.0.into_values().flatten();
+        let (verified, failed): (Vec<_>, Vec<_>) = all.partition(|dated| dated.evidence.ok);
+        let good = |failed: &Dated| {
+            let deep = |ok: &&Dated| ok.evidence.depth >= failed.evidence.depth;
+            verified.iter().filter(deep).any(|ok| ok.is_later(failed))
+        };
+        let failed = failed.into_iter().filter(|failed| !good(failed));
+        let newest =
+            |all: &mut dyn Iterator<Item = Dated>| all.map(|dated| dated.evidence).max_by_key(|evidence| evidence.at);
         Proof {
-            failed: failed.max_by_key(|evidence| evidence.at),
-            verified: verified.into_iter().max_by_key(|evidence| evidence.at),
+            failed: newest(&mut failed.into_iter()),
+            verified: newest(&mut verified.iter().cloned()),
         }
     }
 }
@@ -217,10 +243,49 @@ mod tests {
         assert_eq!(cut(&little), little);
     }
 
+    /// Each is written when it says.
     fn weigh(found: &[&Evidence]) -> Proof {
+        let dated: Vec<_> = found
+            .iter()
+            .map(|evidence| ((*evidence).clone(), evidence.at))
+            .collect();
+        weigh_dated(&dated)
+    }
+
+    fn weigh_dated(found: &[(Evidence, Timestamp)]) -> Proof {
         let mut newest = Newest::default();
-        found.iter().for_each(|evidence| newest.add((*evidence).clone()));
+        for (evidence, stored) in found {
+            newest.add(Dated {
+                evidence: evidence.clone(),
+                stored: *stored,
+            });
+        }
         newest.proof()
+    }
+
+    #[test]
+    fn a_wrong_clock_makes_no_failure_good() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let ok = (evidence(100, Depth::Content, true), at(100));
+        // Found after it, by a machine whose clock is behind.
+        let rotten = (evidence(40, Depth::Content, false), at(200));
+        let earlier = (evidence(50, Depth::Content, false), at(50));
+        for order in [
+            [&ok, &rotten, &earlier],
+            [&earlier, &rotten, &ok],
+            [&rotten, &earlier, &ok],
+        ] {
+            let found: Vec<_> = order.into_iter().cloned().collect();
+            assert_eq!(weigh_dated(&found).failed.as_ref(), Some(&rotten.0));
+        }
+        // Before it, by a machine whose clock is ahead: of that future nothing is said until it has come.
+        let ahead = (evidence(900, Depth::Content, true), at(60));
+        assert_eq!(
+            weigh_dated(&[ahead.clone(), rotten.clone()]).failed,
+            Some(rotten.0.clone())
+        );
+        let good = (evidence(300, Depth::Content, true), at(300));
+        assert_eq!(weigh_dated(&[ahead, rotten, good]).failed, None);
     }
 
     #[test]

@@ -68,12 +68,12 @@ impl Entry {
             .map(|manifest| manifest.value.target.as_str())
     }
 
-    /// Whether its author is proved. Where there is no key at all, unsigned backups that the store encrypts have to do.
+    /// Whether its author is proved. Where no key can prove any, unsigned backups that the store encrypts have to do.
     #[must_use]
     pub fn is_authentic(&self, cx: &Context) -> bool {
         self.manifest.as_ref().is_ok_and(|manifest| match manifest.trust {
             Trust::Signed(_) => true,
-            Trust::Unsigned => cx.keyring.is_none() && manifest.value.mode != Mode::Sealed,
+            Trust::Unsigned => !cx.authenticates() && manifest.value.mode != Mode::Sealed,
             Trust::UnknownSigner(_) => false,
         })
     }

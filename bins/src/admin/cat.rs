@@ -18,7 +18,12 @@ use std::io::Write;
 /// Writes the content of the artifact that `name` belongs to; of an object without a manifest, its bytes. What was written counts only with exit 0.
 pub(super) async fn cat(context: &Context, name: &str) -> Result<()> {
     let cx = repository::for_reading(context, "backup-admin")?;
-    let mut bytes = open(&cx, name).await?;
+    cx.unless_cancelled(&format!("write {name} to stdout"), written(&cx, name))
+        .await
+}
+
+async fn written(cx: &core::Context, name: &str) -> Result<()> {
+    let mut bytes = open(cx, name).await?;
     let mut stdout = std::io::stdout();
     let failed = |error| Error::new(ErrorKind::Internal, "write to stdout").because(error);
     while let Some(piece) = bytes.try_next().await? {
@@ -29,7 +34,17 @@ pub(super) async fn cat(context: &Context, name: &str) -> Result<()> {
 
 async fn open(cx: &core::Context, name: &str) -> Result<ByteStream> {
     match stored::find(cx, name).await? {
-        Stored::Artifact { manifest, artifact, .. } => Ok(content(source(cx, &manifest), *artifact)),
+        Stored::Artifact {
+            manifest,
+            artifact,
+            authentic,
+            ..
+        } => {
+            if !authentic {
+                tracing::warn!("no known key vouches for backup {}", manifest.id);
+            }
+            Ok(content(source(cx, &manifest), *artifact))
+        }
         Stored::Plain(key) if name.ends_with(".pbe") => {
             Err(Error::new(ErrorKind::NotFound, format!("no manifest names {key}"))
                 .hint("a sealed object without its manifest is opened by tests/reader (python3 -m reader open)"))

@@ -71,7 +71,7 @@ fn known(path: &Path, section: Option<&str>, key: &str) -> Result<()> {
         }
         Some(_) => Ok(()),
         None => Err(wrong(path, &full, "there is no such setting")
-            .hint("`backup-admin show-config` lists all settings and where each comes from")),
+            .hint("`backup-admin show-config --config /dev/null` lists all settings")),
     }
 }
 

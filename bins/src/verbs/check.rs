@@ -29,13 +29,8 @@ pub async fn check(
     spool: Option<&SpoolRoom>,
 ) -> Result<()> {
     let cx = repository::for_reading(context, program)?;
-    let mut findings = keys(context, &cx);
-    findings.extend(store(context, &cx).await);
-    findings.extend(disk::free(context, program, &cx, target.name()).await);
-    if let Some(room) = spool {
-        findings.push(disk::spool(room, &cx, target.name()).await);
-    }
-    findings.extend(target.check(&cx).await?);
+    let looked = look(context, program, (target, spool), &cx);
+    let findings = cx.unless_cancelled("check", looked).await?;
     let serious = findings
         .iter()
         .filter(|finding| finding.severity > Severity::Note)
@@ -49,6 +44,22 @@ pub async fn check(
         _ => format!("{serious} findings need attention"),
     };
     Err(Error::new(ErrorKind::Findings, message))
+}
+
+async fn look(
+    context: &Context,
+    program: &str,
+    (target, spool): (&dyn BackupTarget, Option<&SpoolRoom>),
+    cx: &core::Context,
+) -> Result<Vec<Finding>> {
+    let mut findings = keys(context, cx);
+    findings.extend(store(context, cx).await);
+    findings.extend(disk::free(context, program, cx, target.name()).await);
+    if let Some(room) = spool {
+        findings.push(disk::spool(room, cx, target.name()).await);
+    }
+    findings.extend(target.check(cx).await?);
+    Ok(findings)
 }
 
 fn keys(context: &Context, cx: &core::Context) -> Vec<Finding> {
@@ -75,6 +86,14 @@ fn keys(context: &Context, cx: &core::Context) -> Vec<Finding> {
             "keys",
             "no key that signs: prune and restore would refuse such backups",
             Some("add a `sign` or `kek` line to the key file"),
+        ));
+    }
+    if context.config.sse.is_some() && cx.authenticates() && !keyring.can_sign() {
+        findings.push(finding(
+            Severity::Warning,
+            "keys",
+            "there are keys that prove who signed, and none that signs: backups made with these are not authentic here, so that restore refuses and prune keeps them",
+            Some("add a `sign` or `kek` line to the key file, or take the `verify` lines out"),
         ));
     }
     let recovery = keyring

@@ -7,11 +7,11 @@ use crate::{
     table::{Align, Table, bytes},
 };
 use backup_core::{
-    Result,
+    Error, ErrorKind, Result,
     catalog::{Entry, Manifest, Mode, foreign, list as catalog},
     event::{Event, Finding, Severity},
 };
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -30,23 +30,41 @@ pub struct Shows {
 /// Shows every backup, newest first, and whether there are files that are not ours.
 ///
 /// # Errors
-/// Those of keys and store; files of others that cannot be listed are a finding.
+/// Those of keys and store, that of a manifest which the store does not give after everything else was shown; files of others that cannot be listed are
+/// a finding.
 pub async fn list(context: &Context, program: &str, about: fn(&Manifest) -> Shows) -> Result<()> {
     let cx = repository::for_reading(context, program)?;
-    let mut shown = Shown::default();
-    if let Some(repository) = backup_core::catalog::Repository::open(&cx).await? {
-        let mut entries = std::pin::pin!(catalog::entries(&cx, &repository).await?);
-        while let Some(entry) = entries.try_next().await? {
-            shown.backups.push(Line::new(&cx, &entry, about));
-        }
-    }
-    if let Err(error) = shown.look_for_strangers(&cx).await {
-        shown.unlisted = Some(error.chain());
-    }
+    let (shown, unread) = cx.unless_cancelled("list backups", look(&cx, about)).await?;
     if let Some(finding) = shown.finding() {
         context.events.emit(Event::Finding(finding));
     }
-    context.output.report(&shown)
+    context.output.report(&shown)?;
+    match unread {
+        Some(first) => Err(first.context(format!("{} backups could not be looked at", shown.unread.len()))),
+        None => Ok(()),
+    }
+}
+
+/// What there is, and the first error of a backup that could not be looked at.
+async fn look(cx: &backup_core::Context, about: fn(&Manifest) -> Shows) -> Result<(Shown, Option<Error>)> {
+    let (mut shown, mut unread) = (Shown::default(), None);
+    if let Some(repository) = backup_core::catalog::Repository::open(cx).await? {
+        let mut entries = std::pin::pin!(catalog::entries(cx, &repository).await?);
+        while let Some(entry) = entries.next().await {
+            match entry {
+                Ok(entry) => shown.backups.push(Line::new(cx, &entry, about)),
+                Err(error) if error.kind() == ErrorKind::StoreUnreachable => return Err(error),
+                Err(error) => {
+                    shown.unread.push(error.chain());
+                    unread.get_or_insert(error);
+                }
+            }
+        }
+    }
+    if let Err(error) = shown.look_for_strangers(cx).await {
+        shown.unlisted = Some(error.chain());
+    }
+    Ok((shown, unread))
 }
 
 #[derive(Default, Serialize)]
@@ -56,6 +74,8 @@ struct Shown {
     foreign_names: Vec<String>,
     /// Why the files of others could not all be listed.
     unlisted: Option<String>,
+    /// What kept backups from being looked at, one for each.
+    unread: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -168,7 +188,7 @@ impl Shown {
 
 impl Report for Shown {
     fn text(&self) -> String {
-        if self.backups.is_empty() {
+        if self.backups.is_empty() && self.unread.is_empty() {
             return "no backups\n".to_owned();
         }
         let columns = [
@@ -196,6 +216,9 @@ impl Report for Shown {
                 &stored,
                 &line.remarks(),
             ]);
+        }
+        for error in &self.unread {
+            table.row(["?", "UNREAD", "", "", "", "", error.as_str()]);
         }
         table.to_string()
     }

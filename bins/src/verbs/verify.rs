@@ -10,27 +10,38 @@ use crate::{
 use backup_core::{
     self as core, Error, ErrorKind, Result,
     catalog::{self, Entry, Evidence, Format, Manifest, Repository, Signed, evidence, list},
+    id::BackupId,
     run::{self, Damage, Verification},
     target::BackupTarget,
 };
 use serde::Serialize;
 
-/// Verifies one backup, or all of them; damage ends with exit 10 after everything was looked at.
+/// Verifies one backup of the target, or all of them; damage ends with exit 10 after everything was looked at.
 ///
 /// # Errors
 /// [`ErrorKind::Damaged`] if anything is damaged, [`ErrorKind::NotFound`] if there is nothing to verify; those of keys and store.
 pub async fn verify(context: &Context, program: &str, target: &dyn BackupTarget, what: &VerifyWhat) -> Result<()> {
     let cx = repository::for_reading(context, program)?;
     let repository = repository::existing(&cx).await?;
+    let looking = Looking {
+        context,
+        cx: &cx,
+        repository: &repository,
+        target,
+        depth: match what.depth {
+            Depth::Objects => catalog::Depth::Objects,
+            Depth::Content => catalog::Depth::Content,
+        },
+    };
     let mut shown = Shown::default();
-    for id in asked_for(&cx, &repository, target, what).await? {
-        let Some(entry) = list::entry(&cx, &repository, id).await? else {
-            continue;
-        };
-        let (line, interrupted) = one(context, &cx, target, entry, what.depth).await?;
-        shown.lines.push(line);
-        if let Some(error) = interrupted {
-            shown.interrupted.get_or_insert(error);
+    for id in looking.asked_for(what).await? {
+        let looked = looking.at(id).await.unwrap_or_else(Looked::failed);
+        shown.lines.extend(looked.line);
+        let Some(error) = looked.interrupted else { continue };
+        // What concerns this one backup does not keep the others from being looked at.
+        let of_all = matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::StoreUnreachable);
+        shown.interrupted.get_or_insert(error);
+        if of_all {
             break;
         }
     }
@@ -38,49 +49,99 @@ pub async fn verify(context: &Context, program: &str, target: &dyn BackupTarget,
     shown.verdict()
 }
 
-async fn asked_for(
-    cx: &core::Context,
-    repository: &Repository,
-    target: &dyn BackupTarget,
-    what: &VerifyWhat,
-) -> Result<Vec<core::id::BackupId>> {
-    if what.all {
-        return list::ids(cx).await;
+struct Looking<'a> {
+    context: &'a Context,
+    cx: &'a core::Context,
+    repository: &'a Repository,
+    target: &'a dyn BackupTarget,
+    depth: catalog::Depth,
+}
+
+/// What came of a look at one backup.
+#[derive(Default)]
+struct Looked {
+    line: Option<Line>,
+    interrupted: Option<Error>,
+}
+
+impl Looked {
+    fn failed(error: Error) -> Self {
+        Self {
+            line: None,
+            interrupted: Some(error),
+        }
     }
-    let entry = match what.id.unwrap_or(At::Latest) {
-        At::Latest => repository::latest(cx, repository, target.name(), |_| true).await?,
-        At::Id(id) => list::entry(cx, repository, id).await?,
-    };
-    let entry = entry.ok_or_else(|| {
+}
+
+impl Looking<'_> {
+    async fn asked_for(&self, what: &VerifyWhat) -> Result<Vec<BackupId>> {
+        let Self {
+            cx, repository, target, ..
+        } = self;
+        if what.all {
+            return list::ids(cx).await;
+        }
+        let entry = match what.id.unwrap_or(At::Latest) {
+            At::Latest => repository::latest(cx, repository, target.name(), |_| true).await?,
+            At::Id(id) => list::entry(cx, repository, id).await?,
+        };
+        if let Some(other) = entry.as_ref().and_then(|entry| self.of_another(entry)) {
+            let message = format!("it is a backup of {other}, not of {}", target.name());
+            return Err(Error::new(ErrorKind::Refused, message).hint("verify it with the program that made it"));
+        }
+        let entry = entry.ok_or_else(|| {
         Error::new(ErrorKind::NotFound, "there is no such backup")
             .hint("`list` shows what is there")
             .hint("the latest is one that a known key signed: if those are `unauthenticated`, give the `verify` line of who signed them, or name the ID")
     })?;
-    Ok(vec![entry.id])
-}
-
-async fn one(
-    context: &Context,
-    cx: &core::Context,
-    target: &dyn BackupTarget,
-    entry: Entry,
-    depth: Depth,
-) -> Result<(Line, Option<Error>)> {
-    let signed = match &entry.manifest {
-        Ok(signed) => signed,
-        Err(error) => return Ok((Line::unreadable(&entry, error), None)),
-    };
-    let manifest = &signed.value;
-    let depth = match depth {
-        Depth::Objects => catalog::Depth::Objects,
-        Depth::Content => catalog::Depth::Content,
-    };
-    let found = run::verify_at_once(cx, target, manifest, depth, repository::jobs(context)).await;
-    // What was not looked at to its end proves damage at most, never health.
-    if context.config.evidence && (found.is_good() || !found.damage.is_empty()) {
-        evidence::record(cx, &proof(cx, signed, depth, &found.damage)).await?;
+        Ok(vec![entry.id])
     }
-    Ok((Line::new(cx, &entry, manifest, &found), found.interrupted))
+
+    /// The target of a backup that is not this one's: only its own program can tell what its content must be.
+    fn of_another<'e>(&self, entry: &'e Entry) -> Option<&'e str> {
+        entry.target().filter(|target| *target != self.target.name())
+    }
+
+    async fn at(&self, id: BackupId) -> Result<Looked> {
+        let entry = list::entry(self.cx, self.repository, id).await?;
+        let Some(entry) = entry.filter(|entry| self.of_another(entry).is_none()) else {
+            return Ok(Looked::default());
+        };
+        let signed = match &entry.manifest {
+            Ok(signed) => signed,
+            Err(error) => {
+                return Ok(Looked {
+                    line: Some(Line::unreadable(&entry, error)),
+                    interrupted: None,
+                });
+            }
+        };
+        let jobs = repository::jobs(self.context);
+        let mut found = run::verify_at_once(self.cx, self.target, &signed.value, self.depth, jobs).await;
+        if !found.damage.is_empty() && self.is_gone(signed).await? {
+            return Ok(Looked::default());
+        }
+        let unrecorded = self.record(signed, &found).await.err();
+        let line = Line::new(self.cx, &entry, &signed.value, &found);
+        Ok(Looked {
+            line: Some(line),
+            interrupted: found.interrupted.take().or(unrecorded),
+        })
+    }
+
+    /// Whether the backup was pruned while it was looked at: what is missing then is no damage.
+    async fn is_gone(&self, signed: &Signed<Manifest>) -> Result<bool> {
+        let now = list::entry(self.cx, self.repository, signed.value.id).await?;
+        Ok(now.is_none_or(|entry| entry.manifest.is_ok_and(|now| now.digest != signed.digest)))
+    }
+
+    /// What was not looked at to its end proves damage at most, never health.
+    async fn record(&self, signed: &Signed<Manifest>, found: &Verification) -> Result<()> {
+        if self.context.config.evidence && (found.is_good() || !found.damage.is_empty()) {
+            evidence::record(self.cx, &proof(self.cx, signed, self.depth, &found.damage)).await?;
+        }
+        Ok(())
+    }
 }
 
 fn proof(cx: &core::Context, signed: &Signed<Manifest>, depth: catalog::Depth, damage: &[Damage]) -> Evidence {

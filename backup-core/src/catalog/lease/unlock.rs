@@ -5,14 +5,14 @@ use super::{
     renew::{self, Deleted},
     survey,
 };
-use crate::{Context, Result, store::PutMode};
+use crate::{Context, Error, ErrorKind, Result, store::PutMode};
 
 /// Removes every entry of the lease of `target` and says what they were. A run that still lives finds its lease lost at its next renewal, and stops.
 ///
 /// Idempotent.
 ///
 /// # Errors
-/// Those of the store.
+/// Those of the store, also if an entry can neither be read nor removed.
 pub async fn unlock(cx: &Context, target: &str) -> Result<Vec<LeaseEntry>> {
     crate::catalog::layout::check_target(target)?;
     let mut broken = Vec::new();
@@ -20,9 +20,15 @@ pub async fn unlock(cx: &Context, target: &str) -> Result<Vec<LeaseEntry>> {
         let Some(entry) = survey::read(cx, &meta.key).await? else {
             continue;
         };
-        if renew::delete(cx, &entry.key).await? == Deleted::Forbidden
-            && let Some(body) = &entry.body
-        {
+        if renew::delete(cx, &entry.key).await? == Deleted::Forbidden {
+            let Some(body) = &entry.body else {
+                let message = format!(
+                    "{} cannot be read, and not be removed either: it locks {target}",
+                    entry.key
+                );
+                return Err(Error::new(ErrorKind::StoreFailed, message)
+                    .hint("delete the object with an identity that may, or give this one the right to"));
+            };
             cx.store
                 .put(&entry.key, body.released().encode()?, PutMode::Overwrite)
                 .await?;

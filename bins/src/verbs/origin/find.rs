@@ -41,11 +41,14 @@ impl Origin {
     /// # Errors
     /// [`ErrorKind::NotFound`]; [`ErrorKind::Refused`] or [`ErrorKind::Key`] if nobody known vouches for it; those of the store.
     pub async fn find(cx: &core::Context, wanted: &Wanted<'_>) -> Result<Self> {
-        match wanted.from {
-            None => from_backup(cx, wanted).await,
-            Some(from) if Path::new(from).is_file() => from_file(wanted, from.into()).await,
-            Some(from) => from_key(cx, wanted, from).await,
-        }
+        let found = async {
+            match wanted.from {
+                None => from_backup(cx, wanted).await,
+                Some(from) if Path::new(from).is_file() => from_file(wanted, from.into()).await,
+                Some(from) => from_key(cx, wanted, from).await,
+            }
+        };
+        cx.unless_cancelled("look for the backup", found).await
     }
 }
 
@@ -86,10 +89,15 @@ async fn from_backup(cx: &core::Context, wanted: &Wanted<'_>) -> Result<Origin> 
         .hint(failure(&signed.value, artifact)));
     };
     let (found, id) = (found.clone(), signed.value.id);
+    // For a hint only: what is wrong with other backups must not keep this one from being restored.
     let newest_good = list::latest(cx, &repository, target, |entry| {
         entry.id != id && entry.proof.failed.is_none() && has(entry, Some(&signed.value.lineage))
     })
-    .await?;
+    .await
+    .unwrap_or_else(|error| {
+        tracing::warn!(error = %error.chain(), "other backups could not be looked at");
+        None
+    });
     Ok(Origin::Backup(Box::new(FromBackup {
         manifest: signed.value,
         artifact: found,
@@ -126,7 +134,10 @@ fn find<'m>(manifest: &'m Manifest, artifact: &str) -> Option<&'m Artifact> {
 fn failure(manifest: &Manifest, artifact: &str) -> String {
     match manifest.failures.iter().find(|failed| failed.name == artifact) {
         Some(failed) => format!("it failed when the backup was made: {}", failed.error),
-        None => "`list --json` shows what is in which backup".to_owned(),
+        None => {
+            let held: Vec<&str> = manifest.artifacts.iter().map(|held| held.name.as_str()).collect();
+            format!("it holds {}", held.join(", "))
+        }
     }
 }
 

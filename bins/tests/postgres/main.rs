@@ -18,4 +18,5 @@ mod secrets;
 mod settings;
 mod signals;
 mod store;
+mod unread;
 mod whole_job;

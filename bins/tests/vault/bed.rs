@@ -176,6 +176,11 @@ impl Bed {
             .unwrap()
     }
 
+    /// Runs `backup-postgres` on the same store.
+    pub(crate) fn postgres(&self, arguments: &[&str]) -> Output {
+        self.run_program(env!("CARGO_BIN_EXE_backup-postgres"), arguments, b"")
+    }
+
     /// Breaks the lease of a run that was killed.
     pub(crate) fn unlock(&self) {
         let line = ["unlock", "vault.raft", "--confirm", "vault.raft"];

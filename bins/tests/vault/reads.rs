@@ -58,3 +58,17 @@ fn verify_adds_evidence_to_the_store_and_changes_nothing_else_there() {
         assert!(path.starts_with(&folder), "{}", path.display());
     }
 }
+
+#[test]
+fn the_other_program_on_the_same_store_judges_nothing_of_ours() {
+    let (_vault, bed, id) = filled();
+    let before = store(&bed);
+    let other = ["--store", &format!("file://{}", bed.path("store"))];
+    let run = |arguments: &[&str]| bed.postgres(&[arguments, &other].concat());
+    run(&["verify", "--all"]).ends_with(9).says(&["no backup to verify"]);
+    run(&["verify", &id])
+        .ends_with(11)
+        .says(&["a backup of vault.raft", "the program that made it"]);
+    assert_eq!(store(&bed), before);
+    bed.run(&["verify", "--all"]).succeeds();
+}

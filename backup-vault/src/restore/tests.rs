@@ -71,11 +71,26 @@ async fn server(then: impl Fn(&Seen) -> Option<Vec<Step>> + Send + Sync + 'stati
     .await
 }
 
+/// Waits for as long as it takes until the restored state is in force or the server is sealed.
 async fn restore(kit: &Kit, snapshot: &[u8], request: &RestoreRequest) -> Result<super::Restored> {
+    restore_within(kit, snapshot, request, Duration::from_secs(60)).await
+}
+
+/// As [`restore`], where it never comes to that: it is given up soon.
+async fn restore_in_vain(kit: &Kit, request: &RestoreRequest) -> Result<super::Restored> {
+    restore_within(kit, &file(), request, Duration::from_millis(300)).await
+}
+
+async fn restore_within(
+    kit: &Kit,
+    snapshot: &[u8],
+    request: &RestoreRequest,
+    at_most: Duration,
+) -> Result<super::Restored> {
     let facts = facts();
     let wait = Wait {
         every: Duration::from_millis(5),
-        at_most: Duration::from_millis(300),
+        at_most,
     };
     let restore = Restore {
         target: &kit.target,

@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinHandle,
     time::sleep,
 };
@@ -85,20 +85,48 @@ impl FakeVault {
         self.seen.lock().unwrap().clone()
     }
 
-    /// A client with the token and short timeouts.
+    /// A client with the token.
     pub(crate) fn client(&self) -> Vault {
         client(&self.address)
+    }
+
+    /// The same for a server that stands still on purpose: it is given up soon.
+    pub(crate) fn hasty_client(&self) -> Vault {
+        client_with(&self.address, Duration::from_millis(500))
     }
 }
 
 pub(crate) fn client(address: &str) -> Vault {
+    // Whoever answers at all does so within this, however busy the machine is.
+    client_with(address, Duration::from_secs(10))
+}
+
+pub(crate) fn client_with(address: &str, idle_timeout: Duration) -> Vault {
     Vault::new(VaultSettings {
         addr: address.into(),
         token: Some(Secret::new(TOKEN)),
-        idle_timeout: Duration::from_secs(2),
+        idle_timeout,
         ..VaultSettings::default()
     })
     .unwrap()
+}
+
+/// An address where connecting is refused. Its port stays taken while this lives: a port that was given back could be the next one that another
+/// test's server gets.
+pub(crate) struct Dead {
+    pub(crate) address: String,
+    _bound: TcpSocket,
+}
+
+impl Dead {
+    pub(crate) fn new() -> Self {
+        let bound = TcpSocket::new_v4().unwrap();
+        bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self {
+            address: format!("http://{}", bound.local_addr().unwrap()),
+            _bound: bound,
+        }
+    }
 }
 
 async fn serve(mut stream: TcpStream, noted: &Mutex<Vec<Seen>>, answer: &(impl Fn(&Seen) -> Vec<Step> + Sync)) {

@@ -1,6 +1,6 @@
 //! Snapshots sent to a server, and what becomes of them.
 
-use super::fake::{FakeVault, SNAPSHOT, Seen, Step, TOKEN, error, json, redirect};
+use super::fake::{Dead, FakeVault, SNAPSHOT, Seen, Step, TOKEN, error, json, redirect};
 use crate::client::{Mark, RestoredState, VaultErrorKind, Wait};
 use backup_core::{Error, ErrorKind, pipeline::ByteStream};
 use bytes::Bytes;
@@ -129,7 +129,7 @@ async fn refusals_of_a_snapshot_are_told_apart() {
 async fn a_server_that_never_answers_a_snapshot_is_given_up() {
     let server = FakeVault::always(vec![Step::Hang]).await;
     let failed = server
-        .client()
+        .hasty_client()
         .send_snapshot(pieces(&[10]), 10, false)
         .await
         .unwrap_err();
@@ -246,8 +246,11 @@ async fn the_leader_is_found_before_a_snapshot_is_sent() {
     let at = standby.client().at_leader().await.unwrap();
     assert_eq!(at.address().to_string(), active.address);
 
-    let dead = FakeVault::always(Vec::new()).await.address.clone();
-    for (answer, hint) in [(leader(false, &dead), "api_addr"), (leader(false, ""), "election")] {
+    let dead = Dead::new();
+    for (answer, hint) in [
+        (leader(false, &dead.address), "api_addr"),
+        (leader(false, ""), "election"),
+    ] {
         let standby = FakeVault::always(answer).await;
         let failed = standby.client().at_leader().await.unwrap_err();
         assert!(failed.hints()[0].contains(hint), "{failed:?}");

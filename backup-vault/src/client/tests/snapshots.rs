@@ -1,6 +1,8 @@
 //! Snapshots on the wire: whole, cut, slow, and from somewhere else.
 
-use super::fake::{CHUNKED, FakeVault, SNAPSHOT, Step, TOKEN, chunk, chunked, redirect, send};
+use super::fake::{
+    CHUNKED, Dead, FakeVault, SNAPSHOT, Step, TOKEN, chunk, chunked, client, client_with, redirect, send,
+};
 use crate::{
     client::{Vault, VaultError, VaultErrorKind},
     snapshot::{
@@ -9,7 +11,7 @@ use crate::{
     },
 };
 use futures::TryStreamExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -37,6 +39,11 @@ fn prove(bytes: &[u8]) -> Result<SnapshotFacts, Flaw> {
 async fn failure(steps: Vec<Step>) -> VaultErrorKind {
     let server = FakeVault::always(steps).await;
     bytes(&server.client()).await.unwrap_err().kind()
+}
+
+async fn failure_of_a_stall(steps: Vec<Step>) -> VaultErrorKind {
+    let server = FakeVault::always(steps).await;
+    bytes(&server.hasty_client()).await.unwrap_err().kind()
 }
 
 #[tokio::test]
@@ -95,23 +102,24 @@ async fn a_connection_that_breaks_is_interrupted() {
 #[tokio::test]
 async fn a_server_that_stops_sending_is_given_up() {
     let begun = vec![send(CHUNKED), chunk(&file()[..300]), Step::Hang];
-    assert_eq!(failure(begun).await, VaultErrorKind::Stalled);
-    assert_eq!(failure(vec![Step::Hang]).await, VaultErrorKind::Stalled);
-    assert_eq!(
-        failure(vec![send("HTTP/1.1 500 X\r\nContent-Length: 9\r\n\r\n"), Step::Hang]).await,
-        VaultErrorKind::Stalled
-    );
+    let refusal = vec![send("HTTP/1.1 500 X\r\nContent-Length: 9\r\n\r\n"), Step::Hang];
+    for steps in [begun, vec![Step::Hang], refusal] {
+        assert_eq!(failure_of_a_stall(steps).await, VaultErrorKind::Stalled);
+    }
 }
 
 #[tokio::test]
 async fn a_slow_drip_may_take_longer_than_the_idle_timeout() {
     let mut steps = vec![send(CHUNKED)];
     for piece in file().chunks(file().len().div_ceil(10)) {
-        steps.extend([chunk(piece), Step::Wait(Duration::from_millis(250))]);
+        steps.extend([chunk(piece), Step::Wait(Duration::from_millis(400))]);
     }
     steps.push(send("0\r\n\r\n"));
     let server = FakeVault::always(steps).await;
-    assert_eq!(bytes(&server.client()).await.unwrap(), file());
+    let vault = client_with(&server.address, Duration::from_secs(3));
+    let began = Instant::now();
+    assert_eq!(bytes(&vault).await.unwrap(), file());
+    assert!(began.elapsed() > Duration::from_secs(3));
 }
 
 #[tokio::test]
@@ -145,13 +153,13 @@ async fn redirects_in_a_circle_end_after_the_first() {
 
 #[tokio::test]
 async fn a_redirect_to_where_nobody_answers_is_explained() {
-    let dead = FakeVault::always(Vec::new()).await.address.clone();
-    let standby = FakeVault::always(redirect(307, &format!("{dead}{SNAPSHOT}"))).await;
+    let dead = Dead::new();
+    let standby = FakeVault::always(redirect(307, &format!("{}{SNAPSHOT}", dead.address))).await;
     let error = bytes(&standby.client()).await.unwrap_err();
     assert_eq!(error.kind(), VaultErrorKind::RedirectUnreachable);
     let error = backup_core::Error::from(error);
     assert_eq!(error.kind(), backup_core::ErrorKind::SourceUnreachable);
-    assert!(error.chain().contains(&dead), "{}", error.chain());
+    assert!(error.chain().contains(&dead.address), "{}", error.chain());
     assert!(error.hints()[0].contains("api_addr"), "{:?}", error.hints());
 }
 
@@ -175,9 +183,9 @@ async fn a_redirect_elsewhere_is_not_followed_and_gives_no_token_away() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unreachable() {
-    let dead = FakeVault::always(Vec::new()).await.client();
-    tokio::task::yield_now().await;
-    assert_eq!(bytes(&dead).await.unwrap_err().kind(), VaultErrorKind::Unreachable);
+    let dead = Dead::new();
+    let failed = bytes(&client(&dead.address)).await.unwrap_err();
+    assert_eq!(failed.kind(), VaultErrorKind::Unreachable);
 }
 
 #[tokio::test]
@@ -191,7 +199,7 @@ async fn a_server_without_tls_is_a_failure_of_tls() {
         // Closing earlier would break the connection instead.
         stream.read_u8().await.unwrap();
     });
-    let error = bytes(&super::fake::client(&address)).await.unwrap_err();
+    let error = bytes(&client(&address)).await.unwrap_err();
     assert_eq!(error.kind(), VaultErrorKind::Tls, "{error:?}");
     let error = backup_core::Error::from(error);
     assert!(error.hints()[0].contains("VAULT_CACERT"), "{error:?}");

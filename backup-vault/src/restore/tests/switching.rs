@@ -21,7 +21,7 @@ fn keeps_its_marker() -> impl Fn(&Seen) -> Option<Vec<Step>> + Send + Sync {
 #[tokio::test]
 async fn a_204_after_which_the_old_state_stays_is_a_failure() {
     let kit = server(keeps_its_marker()).await;
-    let failed = restore(&kit, &file(), &request()).await.unwrap_err();
+    let failed = restore_in_vain(&kit, &request()).await.unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::SourceFailed);
     assert!(failed.chain().contains("old state is still in force"), "{failed:?}");
 }
@@ -30,7 +30,7 @@ async fn a_204_after_which_the_old_state_stays_is_a_failure() {
 async fn of_a_server_that_never_comes_back_after_a_204_nobody_says_which_state_is_in_force() {
     for answer in [vec![Step::Reset], error(500, "x")] {
         let kit = server(move |seen| (seen.path == MARKER && seen.method == "GET").then(|| answer.clone())).await;
-        let failed = restore(&kit, &file(), &request()).await.unwrap_err();
+        let failed = restore_in_vain(&kit, &request()).await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::SourceUnreachable, "{failed:?}");
         assert!(failed.to_string().contains("nothing certain was heard"), "{failed:?}");
         assert!(failed.hints()[0].contains("may be in force"), "{failed:?}");
@@ -44,9 +44,9 @@ fn waiting() -> RestoreRequest {
     }
 }
 
-/// Seals once it has the snapshot, is unsealed, and still has its marker: the restore failed half-way, or it was only started again.
+/// Sealed as soon as it has the snapshot, is unsealed, and still has its marker: the restore failed half-way, or it was only started again.
 async fn comes_back_with_its_old_state(then: impl Fn(&Seen) -> Option<Vec<Step>> + Send + Sync + 'static) -> Kit {
-    let (sealing, keeping) = (seals_after(1, 3), keeps_its_marker());
+    let (sealing, keeping) = (seals_after(0, 2), keeps_its_marker());
     server(move |seen| match (then(seen), seen.path == MARKER) {
         (Some(steps), _) => {
             sealing(seen);
@@ -61,7 +61,7 @@ async fn comes_back_with_its_old_state(then: impl Fn(&Seen) -> Option<Vec<Step>>
 #[tokio::test]
 async fn a_server_that_seals_itself_and_is_unsealed_with_its_old_state_is_a_failure() {
     let kit = comes_back_with_its_old_state(|_| None).await;
-    let failed = restore(&kit, &file(), &waiting()).await.unwrap_err();
+    let failed = restore_in_vain(&kit, &waiting()).await.unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::SourceFailed, "{failed:?}");
     assert!(failed.chain().contains("old state is still in force"), "{failed:?}");
 }
@@ -82,7 +82,7 @@ async fn a_lost_answer_of_a_server_that_is_sealed_then_is_known_once_it_is_unsea
     assert!(told.contains("the restored state is in force"), "{restored:?}");
 
     let kept = comes_back_with_its_old_state(lost).await;
-    let failed = restore(&kept, &file(), &waiting()).await.unwrap_err();
+    let failed = restore_in_vain(&kept, &waiting()).await.unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::SourceFailed, "{failed:?}");
     assert!(
         failed.hints().iter().any(|hint| hint.contains("never came")),
@@ -137,13 +137,19 @@ async fn a_lost_answer_of_a_server_that_seals_or_keeps_its_state_says_that_vault
     let sealed = server(move |seen| {
         let known = sealing(seen);
         lost(seen).or(known)
-    });
-    let kept = server(move |seen| lost(seen).or_else(|| keeping(seen)));
-    for (kit, hint) in [
-        (sealed.await, "ORIGINAL keys (3 of 5)"),
-        (kept.await, "look before you try again"),
+    })
+    .await;
+    let kept = server(move |seen| lost(seen).or_else(|| keeping(seen))).await;
+    for (failed, hint) in [
+        (
+            restore(&sealed, &file(), &request()).await.unwrap_err(),
+            "ORIGINAL keys (3 of 5)",
+        ),
+        (
+            restore_in_vain(&kept, &request()).await.unwrap_err(),
+            "look before you try again",
+        ),
     ] {
-        let failed = restore(&kit, &file(), &request()).await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::SourceUnreachable, "{failed:?}");
         let hints = failed.hints().join("; ");
         assert!(hints.contains("all the same") && hints.contains(hint), "{failed:?}");
@@ -160,8 +166,11 @@ async fn stopped_after_the_last_byte_it_says_that_vault_may_restore_it_all_the_s
         kit.cx.cancel.cancel();
     };
     let (file, request) = (file(), request());
-    let (stopped, ()) = tokio::join!(restore(&kit, &file, &request), stop);
-    let stopped = stopped.unwrap_err();
+    let ended = async { tokio::join!(restore(&kit, &file, &request), stop).0 };
+    let stopped = tokio::time::timeout(Duration::from_secs(60), ended)
+        .await
+        .expect("it ends within a minute")
+        .unwrap_err();
     assert_eq!(stopped.kind(), ErrorKind::Cancelled);
     assert!(stopped.hints()[0].contains("all the same"), "{stopped:?}");
 }

@@ -1,7 +1,7 @@
 //! `check` says everything at once.
 
 use super::kit::{GOOD_TOKEN, Kit, healthy, subjects};
-use crate::client::tests::fake::{FakeVault, error, json};
+use crate::client::tests::fake::{Dead, error, json};
 use backup_core::{
     event::{Finding, Severity},
     target::BackupTarget,
@@ -129,9 +129,9 @@ async fn a_token_for_a_number_of_uses_is_found() {
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_a_finding_and_not_an_error() {
-    let dead = FakeVault::always(Vec::new()).await.address.clone();
+    let dead = Dead::new();
     let mut kit = Kit::answering(|_| Vec::new()).await;
-    kit.target.settings.addr = dead;
+    kit.target.settings.addr.clone_from(&dead.address);
     let findings = kit.target.check(&kit.cx).await.unwrap();
     assert_eq!((findings.len(), findings[0].severity), (1, Severity::Error));
     assert!(findings[0].hint.as_ref().unwrap().contains("VAULT_ADDR"));

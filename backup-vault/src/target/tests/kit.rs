@@ -159,7 +159,8 @@ pub(crate) fn target(address: &str, folder: &std::path::Path) -> VaultRaft {
         settings: VaultSettings {
             addr: address.into(),
             token: Some(Secret::new(TOKEN)),
-            idle_timeout: Duration::from_millis(500),
+            // A test whose server stands still on purpose sets its own.
+            idle_timeout: Duration::from_secs(10),
             ..VaultSettings::default()
         },
         login: LoginChoice::Token,

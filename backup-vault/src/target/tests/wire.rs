@@ -2,11 +2,12 @@
 
 use super::kit::{Kit, healthy};
 use crate::{
-    client::tests::fake::{CHUNKED, FakeVault, SNAPSHOT, Seen, Step, chunk, chunked, error, redirect, send},
+    client::tests::fake::{CHUNKED, Dead, FakeVault, SNAPSHOT, Seen, Step, chunk, chunked, error, redirect, send},
     snapshot::tests::writer::{Packed, Snapshot, archive, gzip},
 };
 use backup_core::ErrorKind;
-use std::{os::unix::fs::MetadataExt, time::Duration};
+use std::{cell::RefCell, os::unix::fs::MetadataExt, time::Duration};
+use tokio::time::timeout;
 
 fn whole() -> Vec<u8> {
     Snapshot::small(Packed::Stored).file()
@@ -98,7 +99,8 @@ async fn a_line_that_breaks_or_stands_still_is_tried_again_and_leaves_nothing() 
     let closed = [send(CHUNKED), chunk(&half)];
     let stalled = [send(CHUNKED), chunk(&half), Step::Hang];
     for steps in [broken.to_vec(), closed.to_vec(), stalled.to_vec(), vec![Step::Reset]] {
-        let kit = Kit::new(move |_| steps.clone()).await;
+        let mut kit = Kit::new(move |_| steps.clone()).await;
+        kit.target.settings.idle_timeout = Duration::from_secs(2);
         let failed = kit.backup().await.unwrap_err();
         assert_eq!(failed.kind(), ErrorKind::SourceUnreachable, "{failed:?}");
         assert_eq!(kit.asked(SNAPSHOT), 3);
@@ -191,10 +193,10 @@ async fn a_redirect_in_a_circle_is_tried_three_times_and_never_stored() {
 
 #[tokio::test]
 async fn a_redirect_to_where_nobody_answers_is_tried_three_times_and_never_stored() {
-    let dead = FakeVault::always(Vec::new()).await.address.clone();
-    let location = format!("{dead}{SNAPSHOT}");
+    let dead = Dead::new();
+    let location = format!("{}{SNAPSHOT}", dead.address);
     let kit = redirecting(move |_| location.clone()).await;
-    let said = format!("a leader that cannot be reached from here ({dead})");
+    let said = format!("a leader that cannot be reached from here ({})", dead.address);
     refused(&kit, ErrorKind::SourceUnreachable, &said, 3).await;
 }
 
@@ -224,22 +226,36 @@ async fn a_slow_server_is_waited_for_as_long_as_it_sends() {
         let pieces = whole();
         let mut steps = vec![send(CHUNKED)];
         for piece in pieces.chunks(pieces.len() / 10 + 1) {
-            steps.extend([chunk(piece), Step::Wait(Duration::from_millis(100))]);
+            steps.extend([chunk(piece), Step::Wait(Duration::from_millis(400))]);
         }
         steps.push(send("0\r\n\r\n"));
         steps
     };
-    let kit = Kit::new(drip).await;
+    let mut kit = Kit::new(drip).await;
+    // Far more than a pause, and less than all of them.
+    kit.target.settings.idle_timeout = Duration::from_secs(3);
     let report = kit.backup().await.unwrap();
     assert_eq!(report.manifest.artifacts[0].plain_length, whole().len() as u64);
 }
 
-/// Files of this process without a name in `folder`, and what is in them.
+/// Files of this process without a name in `folder`, and what is in them. One that is closed while we look is none.
 fn nameless(folder: &std::path::Path) -> Vec<Vec<u8>> {
     let open = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(Result::ok);
     let of_folder = open.filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|file| file.starts_with(folder)));
     let gone = of_folder.filter(|fd| std::fs::metadata(fd.path()).is_ok_and(|meta| meta.nlink() == 0));
-    gone.map(|fd| std::fs::read(fd.path()).unwrap()).collect()
+    gone.filter_map(|fd| std::fs::read(fd.path()).ok()).collect()
+}
+
+/// Looks until `found` says so, a minute at most.
+async fn until(found: impl Fn() -> bool) {
+    let looked = async {
+        while !found() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), looked)
+        .await
+        .expect("it did not happen within a minute");
 }
 
 #[tokio::test]
@@ -251,18 +267,19 @@ async fn while_a_snapshot_is_not_proven_the_disk_holds_only_ciphertext() {
     let steps = vec![send(CHUNKED), chunk(&half), Step::Hang];
     let mut kit = Kit::new(move |_| steps.clone()).await;
     kit.target.settings.idle_timeout = Duration::from_secs(60);
+    let seen = RefCell::new(Vec::new());
     let look = async {
-        loop {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            let found = nameless(kit.folder.path());
-            if found.iter().map(Vec::len).sum::<usize>() > 5 << 20 {
-                kit.cx.cancel.cancel();
-                return found;
-            }
-        }
+        until(|| {
+            seen.replace(nameless(kit.folder.path()).concat());
+            seen.borrow().len() > 5 << 20
+        })
+        .await;
+        kit.cx.cancel.cancel();
     };
-    let (failed, found) = tokio::join!(kit.backup(), look);
+    let (failed, ()) = tokio::join!(kit.backup(), look);
     assert_eq!(failed.unwrap_err().kind(), ErrorKind::Cancelled);
-    assert!(!found.concat().windows(8).any(|window| window == b"planted "));
-    assert!(!kit.stored_something() && nameless(kit.folder.path()).is_empty());
+    assert!(!seen.borrow().windows(8).any(|window| window == b"planted "));
+    assert!(!kit.stored_something());
+    // A write that was under way holds the file a moment longer than the run.
+    until(|| nameless(kit.folder.path()).is_empty()).await;
 }

@@ -8,7 +8,7 @@ use backup_tests::{Action, FaultProxy, Rule};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 
 /// A server that answers each request with its body doubled (without one: with `pong`), and remembers what it saw.
 #[derive(Clone, Default)]
@@ -84,19 +84,36 @@ fn get(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: store.example:9000\r\n\r\n")
 }
 
-/// One request on a connection of its own; everything that comes until it closes or a quarter second is silent.
-async fn send(proxy: &FaultProxy, request: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", proxy.port())).await?;
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    let mut buffer = [0; 4096];
-    while let Ok(count) = timeout(Duration::from_millis(250), stream.read(&mut buffer)).await {
-        match count? {
-            0 => break,
-            count => answer.extend_from_slice(&buffer[..count]),
+/// What is sent on a connection of its own, without anything after it: everything that comes until the proxy closes it.
+async fn send(proxy: &FaultProxy, requests: &str) -> std::io::Result<String> {
+    let answered = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", proxy.port())).await?;
+        stream.write_all(requests.as_bytes()).await?;
+        // A connection that is reset by now cannot be: reading says so.
+        stream.shutdown().await.unwrap_or_default();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).await.map(|_| answers)
+    };
+    timeout(Duration::from_secs(30), answered)
+        .await
+        .expect("the proxy closes a connection after its last request")
+}
+
+/// A request that stands still: nothing comes for a quarter second after the proxy has it.
+async fn send_in_vain(proxy: &FaultProxy, request: &str) {
+    let before = proxy.log().len();
+    let mut stream = TcpStream::connect(("127.0.0.1", proxy.port()))
+        .await
+        .expect("connected");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let seen = async {
+        while proxy.log().len() == before {
+            sleep(Duration::from_millis(10)).await;
         }
-    }
-    Ok(String::from_utf8(answer).expect("text"))
+    };
+    timeout(Duration::from_secs(30), seen).await.expect("the proxy sees it");
+    let answer = timeout(Duration::from_millis(250), stream.read(&mut [0; 1])).await;
+    assert!(answer.is_err(), "{answer:?}");
 }
 
 #[tokio::test]
@@ -275,7 +292,7 @@ async fn one_bit_of_the_request_flips() {
 async fn a_stalled_request_reaches_the_server_later() {
     let (echo, proxy) = Echo::start().await;
     proxy.add(Rule::new(Action::Stall(Duration::from_secs(3600))));
-    assert_eq!(send(&proxy, &get("/a")).await.expect("silence"), "");
+    send_in_vain(&proxy, &get("/a")).await;
     assert_eq!(echo.requests().await, 0);
     assert_eq!(proxy.hits(), 1);
 }
@@ -284,11 +301,13 @@ async fn a_stalled_request_reaches_the_server_later() {
 async fn slow_bodies_pass_in_small_pieces_in_both_directions() {
     let (echo, proxy) = Echo::start().await;
     proxy.add(Rule::new(Action::Slow(1)));
-    // One byte a second: a quarter second after the last sign of life, the first is there and no other.
-    assert_eq!(send(&proxy, &put("/a", "body")).await.expect("silence"), "");
+    // One byte a second: the server sees the request after a minute, and the last byte of four comes three seconds after the first.
+    send_in_vain(&proxy, &put("/a", &"x".repeat(60))).await;
     assert_eq!(echo.requests().await, 0);
-    let answer = send(&proxy, &get("/a")).await.expect("the beginning");
-    assert_eq!(answer, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\np");
+    let began = Instant::now();
+    let answer = send(&proxy, &get("/a")).await.expect("an answer");
+    assert_eq!(answer, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong");
+    assert!(began.elapsed() >= Duration::from_secs(3));
     proxy.clear();
     proxy.add(Rule::new(Action::Slow(1000)));
     let whole = send(&proxy, &put("/a", &"x".repeat(100))).await.expect("an answer");

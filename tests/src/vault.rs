@@ -16,6 +16,10 @@ use self::http::exchange;
 
 const ACTIVE_WITHIN: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(50);
+/// `performance_multiplier` of a server without others: it has nobody to lose its lead to, and takes it sooner.
+const ALONE: u8 = 1;
+/// Vault's default. With less, the leader of a cluster gives up its lead when a busy machine keeps the others from answering for half a second.
+const AMONG_OTHERS: u8 = 5;
 
 /// One server with Raft storage and without TLS, in a folder of its own. Its cluster port is the HTTP port + 10000.
 #[derive(Debug)]
@@ -34,11 +38,15 @@ impl Vault {
     /// # Panics
     /// If it cannot be started; the message holds the end of its log.
     pub fn start() -> Self {
+        Self::start_with(ALONE)
+    }
+
+    fn start_with(multiplier: u8) -> Self {
         let binary = server_binary("vault");
         let folder = TempDir::with_prefix("backup-vault-").expect("a folder under $TMPDIR");
         let port = free_port();
         std::fs::create_dir(folder.path().join("data")).expect("a folder for the data");
-        std::fs::write(folder.path().join("vault.hcl"), config(port)).expect("a configuration file");
+        std::fs::write(folder.path().join("vault.hcl"), config(port, multiplier)).expect("a configuration file");
         let arguments = [&binary.display().to_string(), "server", "-config=vault.hcl"];
         let process = WatchedProcess::start(Program {
             name: "vault",
@@ -72,11 +80,14 @@ impl Vault {
     /// # Panics
     /// As [`Vault::start`].
     pub fn ready_with(shares: usize, threshold: usize) -> Self {
-        let mut vault = Self::start();
-        vault.init(shares, threshold);
-        vault.unseal(&vault.keys);
-        vault.wait_until_active();
-        vault
+        Self::start().made_ready(shares, threshold)
+    }
+
+    fn made_ready(mut self, shares: usize, threshold: usize) -> Self {
+        self.init(shares, threshold);
+        self.unseal(&self.keys);
+        self.wait_until_active();
+        self
     }
 
     /// A cluster of `servers`: the leader first, then its standbys.
@@ -84,9 +95,9 @@ impl Vault {
     /// # Panics
     /// As [`Vault::start`].
     pub fn cluster(servers: usize) -> Vec<Self> {
-        let mut cluster = vec![Self::ready()];
+        let mut cluster = vec![Self::start_with(AMONG_OTHERS).made_ready(1, 1)];
         for _ in 1..servers {
-            let mut standby = Self::start();
+            let mut standby = Self::start_with(AMONG_OTHERS);
             let leader = &cluster[0];
             let joined = standby.request(
                 "POST",
@@ -276,14 +287,14 @@ impl Vault {
     }
 }
 
-fn config(port: u16) -> String {
+fn config(port: u16, multiplier: u8) -> String {
     let cluster = port + 10_000;
     format!(
         r#"
 storage "raft" {{
   path = "data"
   node_id = "node-{port}"
-  performance_multiplier = 1
+  performance_multiplier = {multiplier}
 }}
 listener "tcp" {{
   address = "127.0.0.1:{port}"

@@ -155,6 +155,17 @@ pub(crate) fn pieces(bytes: &[u8]) -> ByteStream {
     stream::iter(pieces).boxed()
 }
 
+/// Looks until `happened` says so, a minute at most.
+pub(crate) async fn until(what: &str, happened: impl Fn() -> bool) {
+    let looked = async {
+        while !happened() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let looked = tokio::time::timeout(Duration::from_secs(60), looked).await;
+    assert!(looked.is_ok(), "{what} did not come within a minute");
+}
+
 /// The name of a server's cluster.
 pub(crate) fn name(server: &Vault) -> String {
     server.read_as("", "sys/health?standbyok=true")["cluster_name"]

@@ -1,6 +1,6 @@
 //! Snapshots of a live cluster.
 
-use crate::fixture::{Kit, confirmed};
+use crate::fixture::{Kit, confirmed, until};
 use backup_core::{ErrorKind, catalog::Depth, run::verify, target::BackupTarget};
 use backup_tests::Vault;
 use backup_vault::{RestoreRequest, SnapshotDetails, client::RestoredState};
@@ -89,9 +89,7 @@ async fn snapshots_are_whole_while_writes_run() {
     let mut before = None;
     for _ in 0..4 {
         let from = written.load(Ordering::SeqCst);
-        while written.load(Ordering::SeqCst) < from + 30 {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        until("thirty writes", || written.load(Ordering::SeqCst) >= from + 30).await;
         let report = kit.backup(&target).await.unwrap();
         assert!(
             verify(&kit.cx, &target, &report.manifest, Depth::Content)

@@ -1,6 +1,6 @@
 //! Tokens and policies: what suffices, and what is said of those that do not.
 
-use crate::fixture::{Kit, confirmed};
+use crate::fixture::{Kit, confirmed, until};
 use backup_core::{ErrorKind, event::Severity, target::BackupTarget};
 use backup_tests::Vault;
 use backup_vault::client::{RESTORE_POLICY, RestoredState, SNAPSHOT_POLICY};
@@ -115,7 +115,8 @@ async fn expired_revoked_missing_and_unentitled_tokens_are_told_apart() {
     let revoked = server.token(&["vault-snapshot"], json!({}));
     server.write("auth/token/revoke", &json!({ "token": revoked }));
     let entitled = server.token(&["default"], json!({}));
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let life = || server.request_as(&expired, "GET", "auth/token/lookup-self", &Value::Null);
+    until("the end of the token", || life().0 == 403).await;
     let invalid = (ErrorKind::SourceFailed, "-orphan");
     let cases = [
         (expired.as_str(), invalid),

@@ -82,7 +82,7 @@ async fn a_pg_dump_that_is_killed_never_looks_like_a_dump() {
     database(server, "killed", LARGE);
     let mut stream = start(&settings(server), "killed").await;
     assert!(stream.next().await.unwrap().is_ok());
-    let pid = child_of_this_process("pg_dump", "killed");
+    let pid = child_of_this_process("pg_dump", "killed").await;
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
     let error = last_error(stream).await;
     assert_eq!(error.kind(), ErrorKind::SourceFailed);

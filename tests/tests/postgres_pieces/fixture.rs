@@ -59,6 +59,17 @@ pub(crate) fn database(server: &Postgres, name: &str, script: &str) {
     server.psql(name, script);
 }
 
+/// Looks until `happened` says so, a minute at most.
+pub(crate) async fn until(what: &str, happened: impl Fn() -> bool) {
+    let looked = async {
+        while !happened() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let looked = tokio::time::timeout(Duration::from_secs(60), looked).await;
+    assert!(looked.is_ok(), "{what} did not come within a minute");
+}
+
 pub(crate) fn exists(server: &Postgres, name: &str) -> bool {
     server.psql(
         "postgres",

@@ -1,6 +1,6 @@
 //! A restore in place and sessions that are in its way.
 
-use crate::fixture::{CONTENT, database, dump, pieces, settings, target, tools};
+use crate::fixture::{CONTENT, database, dump, pieces, settings, target, tools, until};
 use backup_core::ErrorKind;
 use backup_postgres::{ServerSettings, dump::Compression, restore::restore_in_place};
 use backup_tests::{Postgres, fingerprint};
@@ -14,7 +14,7 @@ const OURS: &str = "SELECT count(*) FROM pg_stat_activity WHERE application_name
 const TELLER: &str = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'teller'";
 
 /// A session that has read a table and not ended its transaction: the input of a `psql` that waits for more.
-fn reader(server: &Postgres, database: &str) -> Child {
+async fn reader(server: &Postgres, database: &str) -> Child {
     let mut session = Command::new(format!("{}/psql", Postgres::BINARIES))
         .args(["-X", "-q", "-d", database])
         .envs(server.environment())
@@ -29,10 +29,15 @@ fn reader(server: &Postgres, database: &str) -> Child {
     )
     .unwrap();
     let ready = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'teller' AND query LIKE '%its_last_query%' AND state = 'idle in transaction'";
-    while server.psql("postgres", ready) != "1" {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    until("the session that reads", || server.psql("postgres", ready) == "1").await;
     session
+}
+
+/// Ends the session of [`reader`]; its server process goes a moment later.
+async fn end(server: &Postgres, mut session: Child) {
+    drop(session.stdin.take());
+    session.wait().unwrap();
+    until("the end of the session", || server.psql("postgres", TELLER) == "0").await;
 }
 
 #[tokio::test]
@@ -42,7 +47,7 @@ async fn a_lock_that_others_hold_ends_the_restore_with_their_name_and_neither_th
     let bytes = dump(&server, "busy", Compression::None).await;
     server.psql("busy", "DELETE FROM odd.\"Entries of ü\"");
     let before = fingerprint(&server, "busy");
-    let mut session = reader(&server, "busy");
+    let session = reader(&server, "busy").await;
     let (settings, tools) = (
         ServerSettings {
             lock_timeout: Duration::from_secs(1),
@@ -76,8 +81,7 @@ async fn a_lock_that_others_hold_ends_the_restore_with_their_name_and_neither_th
     assert_eq!(server.psql("postgres", TELLER), "1");
     assert_eq!(server.psql("postgres", OURS), "0");
     assert_eq!(fingerprint(&server, "busy"), before);
-    drop(session.stdin.take());
-    session.wait().unwrap();
+    end(&server, session).await;
     restore_in_place(target(&settings, &tools, "busy"), pieces(&bytes))
         .await
         .unwrap();
@@ -89,21 +93,18 @@ async fn a_restore_that_is_stopped_while_it_waits_for_a_lock_leaves_no_session_b
     let server = Postgres::start();
     database(&server, "stopped", CONTENT);
     let bytes = dump(&server, "stopped", Compression::None).await;
-    let mut session = reader(&server, "stopped");
+    let session = reader(&server, "stopped").await;
     let (settings, tools) = (settings(&server), tools().await);
     let cancel = tokio_util::sync::CancellationToken::new();
     let mut target = target(&settings, &tools, "stopped");
     target.cancel = &cancel;
     let stop = async {
         let waits = format!("{OURS} AND wait_event_type = 'Lock'");
-        while server.psql("postgres", &waits) != "1" {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        until("the restore that waits", || server.psql("postgres", &waits) == "1").await;
         cancel.cancel();
     };
     let (restored, ()) = tokio::join!(restore_in_place(target, pieces(&bytes)), stop);
     assert_eq!(restored.unwrap_err().kind(), ErrorKind::Cancelled);
     assert_eq!(server.psql("postgres", OURS), "0");
-    drop(session.stdin.take());
-    session.wait().unwrap();
+    end(&server, session).await;
 }

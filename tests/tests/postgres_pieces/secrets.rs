@@ -1,6 +1,6 @@
 use crate::{
     dump::{LARGE, start},
-    fixture::{CONTENT, database, dump, settings, target, tools},
+    fixture::{CONTENT, database, dump, settings, target, tools, until},
 };
 use backup_core::Result;
 use backup_postgres::{dump::Compression, restore::restore_in_place};
@@ -8,14 +8,21 @@ use backup_tests::Postgres;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use rustix::process::Pid;
-use std::{fs, time::Duration};
+use std::fs;
 
-/// The child of this process that runs `program` on `database`.
-pub(crate) fn child_of_this_process(program: &str, database: &str) -> Pid {
+/// The child of this process that runs `program` on `database`, once it does.
+pub(crate) async fn child_of_this_process(program: &str, database: &str) -> Pid {
+    let look = || find_child(program, database);
+    until(program, || look().is_some()).await;
+    look().expect("it still runs")
+}
+
+fn find_child(program: &str, database: &str) -> Option<Pid> {
     let children = || {
         let tasks = fs::read_dir("/proc/self/task").unwrap();
-        tasks.flat_map(|task| {
-            let children = fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default();
+        tasks.flatten().flat_map(|task| {
+            // A thread may end while we look.
+            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
             children
                 .split_whitespace()
                 .map(|pid| pid.parse::<i32>().unwrap())
@@ -27,7 +34,7 @@ pub(crate) fn child_of_this_process(program: &str, database: &str) -> Pid {
         line.split('\0').next().is_some_and(|name| name.ends_with(program))
             && line.contains(&format!("dbname='{database}'"))
     };
-    children().find(runs).and_then(Pid::from_raw).expect("the program runs")
+    children().find(runs).and_then(Pid::from_raw)
 }
 
 fn assert_no_secret_but_in(pid: Pid, descriptor: &str) {
@@ -59,7 +66,7 @@ async fn no_secret_is_in_arguments_or_environment_of_pg_dump() {
     let (mut first, mut second) = tokio::join!(start(&settings, "secret_dump"), start(&settings, "secret_other"));
     assert!(first.next().await.unwrap().is_ok() && second.next().await.unwrap().is_ok());
     for database in ["secret_dump", "secret_other"] {
-        assert_no_secret_but_in(child_of_this_process("pg_dump", database), "0");
+        assert_no_secret_but_in(child_of_this_process("pg_dump", database).await, "0");
     }
 }
 
@@ -72,8 +79,7 @@ async fn no_secret_is_in_arguments_or_environment_of_pg_restore() {
     let (settings, tools) = (settings(server), tools().await);
     let half = bytes.len() / 2;
     let looked = stream::once(async move {
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        assert_no_secret_but_in(child_of_this_process("pg_restore", "secret_target"), "1");
+        assert_no_secret_but_in(child_of_this_process("pg_restore", "secret_target").await, "1");
         Ok(bytes.slice(half..))
     });
     let first = dump(server, "secret_source", Compression::None).await.slice(..half);

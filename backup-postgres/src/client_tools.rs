@@ -210,13 +210,17 @@ fn parse_version(line: &str) -> Option<ToolVersion> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
+    /// Written by a process of its own: a file that this one wrote could not be run (`ETXTBSY`) while a child that another test starts at that moment
+    /// still holds it open for writing.
     fn fake(folder: &Path, version: &str) {
         std::fs::create_dir_all(folder).unwrap();
-        let program = folder.join("pg_dump");
-        std::fs::write(&program, format!("#!/bin/sh\necho 'pg_dump (PostgreSQL) {version}'\n")).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let written = std::process::Command::new("/bin/sh")
+            .args(["-c", r#"printf '%s' "$1" > "$2" && chmod 755 "$2""#, "sh"])
+            .arg(format!("#!/bin/sh\necho 'pg_dump (PostgreSQL) {version}'\n"))
+            .arg(folder.join("pg_dump"))
+            .status();
+        assert!(written.unwrap().success());
     }
 
     #[tokio::test]

@@ -34,7 +34,7 @@ fn path(folder: &TempDir, name: &str) -> String {
 /// A copy of the program in a folder that everyone may enter, because the build folder may be closed to other users.
 fn as_nobody(folder: &TempDir) -> Command {
     let copy = path(folder, "backup-admin");
-    fs::copy(PROGRAM, &copy).unwrap();
+    backup_tests::copy_program(PROGRAM, &copy);
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new("setpriv");
     command

@@ -42,12 +42,12 @@ fn an_unknown_flag_verb_or_value_ends_with_2() {
 fn a_server_that_is_down_ends_with_5_and_no_backup() {
     let mut bed = Bed::minio();
     bed.set("PGPORT", &free_port().to_string());
-    bed.run(&["--deadline", "3s"])
+    bed.run(&["--deadline", "5s"])
         .ends_with(5)
         .says(&["cannot be reached", "HINT: check host and port"]);
     assert_eq!(bed.look().keys(), NOTHING);
     bed.set("PGHOST", "no-such-host.invalid");
-    bed.run(&["--deadline", "3s"]).ends_with(5);
+    bed.run(&["--deadline", "5s"]).ends_with(5);
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn failures_that_are_all_the_stores_end_with_8_and_with_one_of_the_server_among_
     bed.set("AWS_ENDPOINT_URL", &proxy.endpoint());
     let arguments = [
         "--deadline",
-        "2s",
+        "5s",
         "--database",
         "store_fails",
         "--database",
@@ -123,9 +123,9 @@ fn a_store_that_is_down_ends_with_7() {
     platform();
     bed.set("AWS_ENDPOINT_URL", &format!("http://127.0.0.1:{}", free_port()));
     for arguments in [
-        &["--deadline", "2s"][..],
-        &["list", "--deadline", "2s"],
-        &["verify", "--deadline", "2s"],
+        &["--deadline", "5s"][..],
+        &["list", "--deadline", "5s"],
+        &["verify", "--deadline", "5s"],
     ] {
         bed.run(arguments).ends_with(7).says(&["HINT: "]);
     }
@@ -193,7 +193,7 @@ fn a_key_file_that_others_may_read_ends_with_3() {
 /// Root reads everything, so another user runs a copy of the program.
 fn as_nobody(bed: &Bed, arguments: &[&str]) -> Output {
     let (folder, copy) = (bed.path("."), bed.path("backup-postgres"));
-    fs::copy(env!("CARGO_BIN_EXE_backup-postgres"), &copy).unwrap();
+    backup_tests::copy_program(env!("CARGO_BIN_EXE_backup-postgres"), &copy);
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new("setpriv");
     command

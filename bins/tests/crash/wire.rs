@@ -119,7 +119,7 @@ async fn a_bit_flipped_on_the_way_back_is_damage_and_the_live_database_stays() {
     }
     // A cut that never heals.
     proxy.add(Rule::new(Action::Cut).method("GET").path(object));
-    let ended = place.run(&["restore", LARGE, "--confirm", LARGE, "--deadline", "3s"]);
+    let ended = place.run(&["restore", LARGE, "--confirm", LARGE, "--deadline", "5s"]);
     assert!([7, 8].contains(&ended.code), "{ended:?}");
     proxy.clear();
     assert_eq!(fingerprint(server(), LARGE), before);
@@ -130,7 +130,7 @@ async fn a_store_that_never_answers_ends_with_7_and_nothing_to_show() {
     let (proxy, place) = place().await;
     for path in ["_pbe/repository.json", "_pbe/started/", "_pbe/manifests/2"] {
         proxy.add(Rule::new(Action::Stall(Duration::from_secs(3600))).path(path));
-        let ended = place.run(&["dump", "--database", DATABASE, "--deadline", "2s"]);
+        let ended = place.run(&["dump", "--database", DATABASE, "--deadline", "5s"]);
         ended.says(7, &["error:"]);
         proxy.clear();
         assert!(place.listed().is_empty(), "{path}");
@@ -139,7 +139,7 @@ async fn a_store_that_never_answers_ends_with_7_and_nothing_to_show() {
     good(&place.run(&["dump", "--database", DATABASE]), "afterwards");
     proxy.add(Rule::new(Action::Stall(Duration::from_secs(3600))).path(".pbe"));
     place
-        .run(&["verify", "--deadline", "2s", "--no-evidence"])
+        .run(&["verify", "--deadline", "5s", "--no-evidence"])
         .says(7, &["error:"]);
 }
 

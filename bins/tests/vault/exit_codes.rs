@@ -125,8 +125,7 @@ fn a_redirect_that_must_not_be_followed_ends_with_11_and_nothing_is_stored() {
 #[test]
 fn a_snapshot_that_stands_still_once_is_asked_for_again() {
     for sent in [0, 1000] {
-        let (vault, mut bed) = healthy();
-        bed.set("BACKUP_DEADLINE", "1s");
+        let (vault, bed) = healthy();
         vault.change(|state| state.first_stalls_at = Some(sent));
         bed.run(&[]).succeeds().says(&["try 1 of 3 failed"]);
         let asked = vault.state().requests;

@@ -5,7 +5,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 pub(crate) const TOKEN: &str = "hvs.planted-secret";
@@ -144,7 +144,9 @@ fn first_stall(asked: (&str, &str), state: &mut State) -> Option<usize> {
 
 fn hold(state: &Mutex<State>) {
     state.lock().unwrap().held += 1;
+    let deadline = Instant::now() + Duration::from_secs(60);
     while state.lock().unwrap().held_at.is_some() {
+        assert!(Instant::now() < deadline, "nobody took it back within a minute");
         thread::sleep(Duration::from_millis(10));
     }
 }

@@ -4,10 +4,11 @@ use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Of a server that is there: longer than a busy machine takes.
+const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Sends one unsigned request without a body to 127.0.0.1 and returns status and body. Blocking, five seconds at most per
-/// read or write.
+/// Sends one unsigned request without a body to 127.0.0.1 and returns status and body. Blocking, twenty seconds at most
+/// per read or write.
 ///
 /// # Errors
 /// If the server cannot be reached or does not answer in HTTP.

@@ -56,12 +56,12 @@ fn a_server_that_takes_connections_and_says_nothing_ends_with_5_when_the_deadlin
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     bed.set("PGPORT", &silent.local_addr().unwrap().port().to_string());
     for arguments in [
-        &["--deadline", "1s"][..],
+        &["--deadline", "5s"][..],
         &[
             "restore",
             "--globals",
             "--deadline",
-            "1s",
+            "5s",
             "--confirm",
             "127.0.0.1",
             "roles.sql",
@@ -70,7 +70,7 @@ fn a_server_that_takes_connections_and_says_nothing_ends_with_5_when_the_deadlin
         std::fs::write(bed.path("roles.sql"), "-- PostgreSQL database cluster dump complete\n").unwrap();
         bed.run(arguments)
             .ends_with(5)
-            .says(&["did not answer within 1 seconds", "HINT: check host and port"]);
+            .says(&["did not answer within 5 seconds", "HINT: check host and port"]);
     }
 }
 

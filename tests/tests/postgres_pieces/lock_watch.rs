@@ -82,7 +82,12 @@ async fn a_lock_that_others_hold_ends_the_restore_with_their_name_and_neither_th
     assert_eq!(server.psql("postgres", OURS), "0");
     assert_eq!(fingerprint(&server, "busy"), before);
     end(&server, session).await;
-    restore_in_place(target(&settings, &tools, "busy"), pieces(&bytes))
+    // Not with the patience of a second: autovacuum gives way to a restore, and not at once.
+    let patient = ServerSettings {
+        lock_timeout: Duration::from_secs(60),
+        ..settings
+    };
+    restore_in_place(target(&patient, &tools, "busy"), pieces(&bytes))
         .await
         .unwrap();
     assert_ne!(fingerprint(&server, "busy"), before);

@@ -202,17 +202,27 @@ fn cannot_connect(stderr: &str) -> bool {
     })
 }
 
-/// The server quotes rows and statements in these lines; the sentence before them says what failed.
+/// The server quotes rows and statements in these lines; the sentence before them says what failed. `pg_restore` quotes the statement, over several lines
+/// where it has them, and it may hold a password (user mappings, subscriptions).
 fn without_rows(stderr: &str) -> String {
+    let mut in_statement = false;
     let quotes = |line: &&str| {
         line.contains("CONTEXT:  ")
             || line.starts_with("LINE ")
             || line.starts_with("DETAIL:  Key (")
             || line.starts_with("DETAIL:  Failing row contains")
     };
+    let mut quoted = |line: &&str| {
+        let begins = line.starts_with("Command was: ") || line.contains("Query was: ");
+        let other = ["pg_restore: ", "pg_dump: ", "pg_dumpall: ", "psql:"]
+            .iter()
+            .any(|name| line.starts_with(name));
+        in_statement = begins || in_statement && !other;
+        in_statement
+    };
     stderr
         .lines()
-        .filter(|line| !quotes(line))
+        .filter(|line| !quoted(line) && !quotes(line))
         .collect::<Vec<_>>()
         .join("\n")
 }
@@ -300,6 +310,17 @@ mod tests {
         let kept = without_rows(stderr);
         assert!(
             !kept.contains("planted") && kept.ends_with("view v depends on table t"),
+            "{kept}"
+        );
+    }
+
+    #[test]
+    fn statements_that_failed_are_not_among_the_last_words() {
+        let stderr = "pg_restore: error: could not execute query: ERROR:  server \"x\" does not exist\nCommand was: CREATE USER MAPPING FOR a SERVER x OPTIONS (\n    password 'planted'\n);\npg_restore: warning: errors ignored on restore: 1\npg_dump: detail: Query was: SELECT planted\n";
+        let kept = without_rows(stderr);
+        assert!(!kept.contains("planted"), "{kept}");
+        assert!(
+            kept.contains("does not exist") && kept.contains("errors ignored"),
             "{kept}"
         );
     }

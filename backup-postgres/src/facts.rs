@@ -129,12 +129,20 @@ pub(crate) fn unread_version(database: &str, error: &backup_core::Error) -> Find
 /// `goose_db_version` on the search path, or before the first migration.
 ///
 /// # Errors
-/// `SourceFailed` if the table cannot be read.
+/// `SourceFailed` if the table cannot be read, or somebody holds a lock on it for longer than five seconds.
 pub async fn schema_version(session: &Session) -> Result<Option<i64>> {
     let row = session.one("SELECT to_regclass('goose_db_version')::text", &[]).await?;
     let Some(table) = get::<Option<String>>(&row, 0)? else {
         return Ok(None);
     };
+    // A migration that hangs, or a restore of this database: no reason to wait as long as they do.
+    session.execute("SET lock_timeout = '5s'").await?;
+    let version = applied(session, &table).await;
+    session.execute("SET lock_timeout = 0").await?;
+    version
+}
+
+async fn applied(session: &Session, table: &str) -> Result<Option<i64>> {
     // The name comes quoted from the server itself.
     let sql = format!(
         "SELECT max(version_id)::int8 FROM (SELECT DISTINCT ON (version_id) version_id, is_applied FROM {table} \

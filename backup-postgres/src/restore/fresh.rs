@@ -130,7 +130,7 @@ impl FreshDatabase {
         )
     }
 
-    /// Gives it its final name, which no database may have. Atomic.
+    /// Gives it its final name, which no database may have. Sessions in it, as of a monitor that looks at every database, are ended. Atomic.
     ///
     /// # Errors
     /// `SourceFailed`, with the database as it was: call [`FreshDatabase::discard`].
@@ -140,7 +140,7 @@ impl FreshDatabase {
             quoted(&self.name),
             quoted(&self.final_name)
         );
-        self.admin().await?.execute(&sql).await
+        self.rename(&sql, &[&self.name]).await
     }
 
     /// Drops it, with sessions that are in it. Idempotent.

@@ -5,7 +5,7 @@ use crate::{
     client_process::{ClientProcess, Streams},
     connection::get,
     passfile::{self, Carrier},
-    sql::{grantees, identifier, statements},
+    sql::{grantees, identifier, is_only_statements, statements},
 };
 use backup_core::{Error, ErrorKind, Result};
 use bytes::Bytes;
@@ -105,10 +105,31 @@ async fn collect(mut sql: impl Stream<Item = Result<Bytes>> + Unpin) -> Result<Z
         bytes.extend_from_slice(&piece);
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| damaged("it is not text"))?;
+    harmless(text)?;
     if !text.lines().any(|line| line == COMPLETE) {
         return Err(damaged("it ends too early"));
     }
     Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// It is run by `psql`, here.
+fn harmless(text: &str) -> Result<()> {
+    const STRINGS: &str = "standard_conforming_strings";
+    let turns_on = |statement: &str| statement == "SET standard_conforming_strings = on;";
+    // Settings of roles are none of this session.
+    let sets =
+        |statement: &str| !statement.starts_with("ALTER ROLE ") && statement.to_ascii_lowercase().contains(STRINGS);
+    let escapes = statements(text)
+        .into_iter()
+        .any(|statement| sets(statement) && !turns_on(statement));
+    if is_only_statements(text, escapes) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Refused,
+        "the dump of roles holds a command for psql, or quotes, that pg_dumpall does not write",
+    )
+    .hint("somebody changed it: look at it with `backup-admin cat` before you run it by hand"))
 }
 
 fn damaged(why: &str) -> Error {
@@ -299,6 +320,16 @@ mod tests {
             .collect();
         assert_eq!(statements(&script), all);
         assert_eq!((effect.existed, effect.left_out), (vec!["kernel".into()], vec![]));
+    }
+
+    #[tokio::test]
+    async fn commands_for_psql_are_refused() {
+        let script = format!("CREATE ROLE a; \\! touch /tmp/x\n{COMPLETE}\n");
+        let refused = collect(stream::iter([Ok(Bytes::from(script))])).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Refused);
+        harmless("ALTER ROLE a SET standard_conforming_strings TO 'off';\nCOMMENT ON ROLE a IS 'C:\\';").unwrap();
+        let off = "SET standard_conforming_strings = off;\nCOMMENT ON ROLE a IS 'C:\\';";
+        assert!(harmless(off).is_err());
     }
 
     #[tokio::test]

@@ -13,6 +13,7 @@ mod into_fresh;
 mod lock_watch;
 mod locks;
 mod preflight;
+mod rename;
 mod swap;
 mod verify;
 

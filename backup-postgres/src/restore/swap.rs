@@ -6,10 +6,6 @@ use crate::{
     connection::{get, quoted},
 };
 use backup_core::{Result, event::Finding, event::Severity};
-use std::time::Duration;
-
-/// How often sessions of the old database are ended while the server waits for them.
-const TERMINATE_EVERY: Duration = Duration::from_millis(100);
 
 /// What the exchange left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,18 +27,14 @@ impl FreshDatabase {
     /// `SourceFailed`, with both databases as they were: call [`FreshDatabase::discard`].
     pub async fn swap(&self) -> Result<Swapped> {
         let (_, kept) = derived_names(&self.final_name, self.id);
-        let (admin, terminator) = (self.admin().await?, self.admin().await?);
-        let findings = self.slots(&admin).await?;
+        let findings = self.slots(&self.admin().await?).await?;
         let sql = format!(
             "ALTER DATABASE {live} RENAME TO {kept}; ALTER DATABASE {fresh} RENAME TO {live}",
             live = quoted(&self.final_name),
             kept = quoted(&kept),
             fresh = quoted(&self.name),
         );
-        let renamed = tokio::select! {
-            renamed = admin.execute(&sql) => renamed,
-            Err(error) = self.terminate(&terminator) => Err(error),
-        };
+        let renamed = self.rename(&sql, &[&self.final_name, &self.name]).await;
         renamed.map_err(|error| {
             error
                 .context(format!(
@@ -52,17 +44,6 @@ impl FreshDatabase {
                 .hint("end the sessions and prepared transactions of the database, then try again")
         })?;
         Ok(Swapped { kept, findings })
-    }
-
-    /// Ends only with an error.
-    async fn terminate(&self, session: &Session) -> Result<()> {
-        let sql = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
-            WHERE datname = ANY ($1::text[]) AND pid <> pg_catalog.pg_backend_pid()";
-        let names = [&self.final_name, &self.name];
-        loop {
-            session.rows(sql, &[&names.as_slice()]).await?;
-            tokio::time::sleep(TERMINATE_EVERY).await;
-        }
     }
 
     /// Logical replication slots stay with the old database, under its new name.

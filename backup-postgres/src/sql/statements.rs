@@ -44,7 +44,7 @@ pub(super) fn after_quoted(text: &str, at: usize) -> usize {
     }
 }
 
-fn after_line(text: &str, at: usize) -> usize {
+pub(super) fn after_line(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |length| at + length + 1)
 }
 

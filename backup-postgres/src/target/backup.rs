@@ -71,9 +71,13 @@ type Stored = (Artifact, Vec<Finding>);
 
 /// Dumps all databases, `jobs` at once. One that fails does not stop the others.
 pub(super) async fn backup(target: &PgDump, cx: &Context, plan: &Plan, recording: &Recording) -> Result<Outcome> {
-    let session = Session::connect(&target.settings, &target.settings.maintenance_database).await?;
-    let facts = server_facts(&session).await?;
-    let tools = ClientTools::find(&target.tools, facts.version.major()).await?;
+    let looked = async {
+        let session = Session::connect(&target.settings, &target.settings.maintenance_database).await?;
+        let facts = server_facts(&session).await?;
+        let tools = ClientTools::find(&target.tools, facts.version.major()).await?;
+        Ok((session, facts, tools))
+    };
+    let (session, facts, tools) = cx.unless_cancelled("look at the server", looked).await?;
     let details = run_details(target, &facts, &tools);
     let run = Run {
         target,
@@ -139,18 +143,23 @@ impl Run<'_> {
 
     async fn database(&self, planned: &PlannedArtifact) -> Result<Stored> {
         let started = self.cx.clock.now();
-        let session = Session::connect(&self.target.settings, &planned.name).await?;
-        let facts = database_facts(&session).await?;
+        let looked = async {
+            let session = Session::connect(&self.target.settings, &planned.name).await?;
+            let facts = database_facts(&session).await?;
+            let position = log_position(&session).await?;
+            Ok((session, facts, position))
+        };
+        let looking = format!("look at {}", planned.name);
+        let (session, facts, lsn_before) = self.cx.unless_cancelled(&looking, looked).await?;
         self.cx.events.emit(Event::ArtifactStarted {
             name: planned.name.clone(),
             expected: Some(facts.size),
         });
-        let lsn_before = log_position(&session).await?;
         let (dump, walked) = self.dump(&planned.name)?;
         let mut artifact = self.recording.stream(planned, Source::vouched(dump)).await?;
         let mut findings = facts.findings.clone();
         // The session was idle all the time; a dump that is stored is not lost with it.
-        let lsn_after = match log_position(&session).await {
+        let lsn_after = match self.cx.unless_cancelled(&looking, log_position(&session)).await {
             Ok(position) => position,
             Err(error) => {
                 findings.push(unread_position(&planned.name, &error));

@@ -74,8 +74,8 @@ impl BackupTarget for PgDump {
         Box::pin(check::check(self, cx)).await
     }
 
-    async fn plan(&self, _cx: &Context) -> Result<Plan> {
-        Box::pin(plan::plan(self)).await
+    async fn plan(&self, cx: &Context) -> Result<Plan> {
+        Box::pin(cx.unless_cancelled("look at the server", plan::plan(self))).await
     }
 
     async fn backup(&self, cx: &Context, plan: &Plan, session: &Session) -> Result<Outcome> {

@@ -38,6 +38,9 @@ pub struct RestoreRequest {
     pub dump_of: Option<String>,
     /// How.
     pub way: Way,
+    /// Whether every piece of the dump is proven before it is given out, as of a sealed object. If not, all of it is read and checked before any of it is
+    /// used: `pg_restore` runs what stands in it.
+    pub proven_by_piece: bool,
     /// The backup that it comes from; names the databases that a restore makes on its way.
     pub id: BackupId,
 }
@@ -62,7 +65,8 @@ pub struct RestoreReport {
 impl PgDump {
     /// Restores the dump that `open` gives, from its beginning each time it is called (once or twice).
     ///
-    /// In place, the whole dump is read, authenticated and walked before a byte of it reaches the database. In every way the database is afterwards as in
+    /// In place, and where its pieces do not prove themselves, the whole dump is read, authenticated and walked before a byte of it reaches the server.
+    /// In every way the database is afterwards as in
     /// the dump, or as it was; see [`crate::restore`].
     ///
     /// # Errors
@@ -87,7 +91,8 @@ impl PgDump {
             Way::Create => fresh(target, Placement::Create, request, plan.contents.as_ref(), dump).await?,
             Way::Swap => fresh(target, Placement::Swap, request, plan.contents.as_ref(), dump).await?,
         };
-        match self.version_now(&request.database).await {
+        let version = self.version_now(&request.database);
+        match cx.unless_cancelled("read the schema version", version).await {
             Ok(version) => report.schema_version = version,
             Err(error) => report.findings.push(unread_version(&request.database, &error)),
         }

@@ -36,8 +36,8 @@ pub struct RestorePlan {
 }
 
 impl PgDump {
-    /// Does all of a restore but the restore: server, names, roles, locks, client programs, and the dump itself. In place, all of the dump is read and
-    /// authenticated; else only its beginning. Changes nothing.
+    /// Does all of a restore but the restore: server, names, roles, locks, client programs, and the dump itself. In place, and
+    /// where its pieces do not prove themselves, all of the dump is read and authenticated; else only its beginning. Changes nothing.
     ///
     /// # Errors
     /// As [`PgDump::restore`] before it touches anything.
@@ -49,9 +49,9 @@ impl PgDump {
         let session = Session::connect(&self.settings, &self.settings.maintenance_database).await?;
         let facts = server_facts(&session).await?;
         demand_place(&session, request).await?;
-        let contents = match request.way {
-            Way::InPlace => whole(cx, request, dump).await?,
-            Way::Create | Way::Swap => read_contents(dump, Limits::default()).await?,
+        let contents = match (request.way, request.proven_by_piece) {
+            (Way::Create | Way::Swap, true) => read_contents(dump, Limits::default()).await?,
+            (Way::InPlace, _) | (Way::Create | Way::Swap, false) => whole(cx, request, dump).await?,
         };
         let needed = contents.as_ref().and_then(Contents::dump_major).unwrap_or(0);
         let tools = ClientTools::find_nearest(&self.tools, facts.version.major().max(needed)).await?;

@@ -109,6 +109,16 @@ impl Origin {
         matches!(self, Self::Backup(backup) if backup.authentic)
     }
 
+    /// Whether all of it is sealed: opened piece by piece, and none given out that was not proven.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        match self {
+            Self::Backup(backup) => backup.artifact.objects.iter().all(|object| object.file_id.is_some()),
+            Self::Sealed(_) => true,
+            Self::Key(_) | Self::File(_) | Self::Input(..) => false,
+        }
+    }
+
     /// Its content, from the beginning.
     #[must_use]
     pub fn open(&self, cx: &core::Context) -> ByteStream {

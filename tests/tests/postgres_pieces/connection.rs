@@ -1,10 +1,10 @@
-use crate::fixture::{CONTENT, database, settings};
+use crate::fixture::{CONTENT, database, settings, until};
 use backup_core::ErrorKind;
 use backup_postgres::{
     Secret, ServerSettings, Session, all_databases, database_facts, log_position, missing_databases, server_facts,
 };
 use backup_tests::{Postgres, free_port};
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 #[tokio::test]
 async fn a_wrong_password_is_a_refusal_and_is_not_shown() {
@@ -71,6 +71,26 @@ async fn facts_of_server_and_database_are_read_over_a_unix_socket_too() {
     assert_eq!(of_database.schema_version, Some(7), "8 was rolled back");
     assert!(of_database.size > 1_000_000 && of_database.findings.is_empty());
     assert!(log_position(&session).await.unwrap().unwrap().contains('/'));
+}
+
+#[tokio::test]
+async fn a_schema_version_that_somebody_locks_is_not_waited_for() {
+    let server = Postgres::shared();
+    database(server, "migrating", CONTENT);
+    let session = Session::connect(&settings(server), "migrating").await.unwrap();
+    let script = "BEGIN; LOCK TABLE goose_db_version; SELECT pg_sleep(600)";
+    let mut migration = Command::new(format!("{}/psql", Postgres::BINARIES))
+        .args(["-X", "-q", "-d", "migrating", "-c", script])
+        .envs(server.environment())
+        .spawn()
+        .unwrap();
+    let held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'goose_db_version'::regclass";
+    until("the lock is held", || server.psql("migrating", held) == "1").await;
+    let facts = database_facts(&session).await.unwrap();
+    assert_eq!(facts.schema_version, None);
+    assert!(facts.findings[0].message.contains("cannot be read"), "{facts:?}");
+    migration.kill().unwrap();
+    migration.wait().unwrap();
 }
 
 #[tokio::test]

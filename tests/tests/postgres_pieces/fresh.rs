@@ -1,12 +1,14 @@
 use crate::fixture::{CONTENT, database, dump, exists, failing, id, pieces, settings, target, tools};
 use backup_core::ErrorKind;
 use backup_postgres::{
+    Secret, ServerSettings, Session,
     archive::{Contents, Limits, read_contents},
     dump::Compression,
     restore::{FreshDatabase, Placement, restore_into_fresh},
 };
 use backup_tests::{Postgres, fingerprint};
 use bytes::Bytes;
+use std::time::Duration;
 
 async fn contents(bytes: &Bytes) -> Contents {
     read_contents(pieces(bytes), Limits::default()).await.unwrap().unwrap()
@@ -34,6 +36,7 @@ async fn a_fresh_database_has_its_name_only_when_it_is_complete_and_then_its_set
     server.psql("postgres", "DROP DATABASE made");
     let fresh = filled(server, "made", &bytes).await;
     assert!(!exists(server, "made") && exists(server, "made__restore_20260422_170000"));
+    let _monitor = Session::connect(&settings(server), fresh.name()).await.unwrap();
     fresh.publish().await.unwrap();
     assert_eq!(fingerprint(server, "made"), before);
     assert_eq!(server.psql("postgres", describe), described);
@@ -78,14 +81,50 @@ async fn a_swap_puts_the_restored_database_in_place_of_one_that_is_in_use_and_ke
     server.psql("live", "DROP TABLE empty; CREATE TABLE broken (x int)");
     let broken = fingerprint(server, "live");
     let fresh = filled(server, "live", &bytes).await;
-    let _user = backup_postgres::Session::connect(&settings(server), "live")
-        .await
-        .unwrap();
+    let _user = Session::connect(&settings(server), "live").await.unwrap();
     let swapped = fresh.swap().await.unwrap();
     assert_eq!(swapped.kept, "live__before_20260422_170000");
     assert_eq!(fingerprint(server, "live"), before);
     assert_eq!(fingerprint(server, &swapped.kept), broken);
     assert!(!exists(server, fresh.name()) && swapped.findings.is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_may_not_be_ended_is_no_failure_of_a_swap_unless_it_stays() {
+    let server = Postgres::shared();
+    server.psql("postgres", "CREATE ROLE owner_only LOGIN CREATEDB PASSWORD 'owner'");
+    database(server, "guarded", CONTENT);
+    server.psql("postgres", "ALTER DATABASE guarded OWNER TO owner_only");
+    let bytes = dump(server, "guarded", Compression::None).await;
+    let superuser = Session::connect(&settings(server), "guarded").await.unwrap();
+    let (owner, tools) = (
+        ServerSettings {
+            user: "owner_only".into(),
+            password: Some(Secret::new("owner")),
+            ..settings(server)
+        },
+        tools().await,
+    );
+    // Its content is none of this test's business: the owner may not make all of it.
+    let fresh = FreshDatabase::create(target(&owner, &tools, "guarded"), id(), None)
+        .await
+        .unwrap();
+    let failed = fresh.swap().await.unwrap_err();
+    assert!(
+        failed.hints().iter().any(|hint| hint.contains("could not be ended")),
+        "{failed:?}"
+    );
+    assert!(exists(server, "guarded") && exists(server, fresh.name()));
+
+    let (leaves, swapped) = tokio::join!(
+        async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop(superuser);
+        },
+        fresh.swap()
+    );
+    let () = leaves;
+    assert!(exists(server, &swapped.unwrap().kept) && exists(server, "guarded") && !bytes.is_empty());
 }
 
 #[tokio::test]

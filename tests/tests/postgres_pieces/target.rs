@@ -47,6 +47,7 @@ fn target(server: &Postgres) -> PgDump {
 
 fn request(database: &str, dump_of: &str, way: Way) -> RestoreRequest {
     RestoreRequest {
+        proven_by_piece: true,
         database: database.to_owned(),
         dump_of: Some(dump_of.to_owned()),
         way,

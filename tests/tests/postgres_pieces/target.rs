@@ -2,7 +2,7 @@
 
 use crate::fixture::{CONTENT, database, dump, exists, id, locations, pieces, settings};
 use backup_core::{
-    Context, ErrorKind,
+    Context, Error, ErrorKind,
     catalog::Artifact,
     clock::{SystemClock, SystemEntropy},
     event::Quiet,
@@ -117,6 +117,42 @@ async fn a_restore_that_is_cancelled_leaves_every_database_as_it_was() {
         assert_eq!(error.kind(), ErrorKind::Cancelled, "{error:?}");
         assert_eq!(fingerprint(server, "cancelled"), before);
         assert!(!exists(server, "cancelled_new") && !exists(server, &format!("{name}__restore_{}", id())));
+    }
+}
+
+/// All of it, and then what the reader of an object says whose digest is not that of the manifest.
+fn unproven(bytes: &Bytes) -> ByteStream {
+    let damaged = Error::new(ErrorKind::Damaged, "the digest is another");
+    pieces(bytes).chain(stream::iter([Err(damaged)])).boxed()
+}
+
+#[tokio::test]
+async fn nothing_of_a_dump_whose_digest_comes_last_is_used_before_it_is_proven() {
+    let server = Postgres::shared();
+    database(server, "late_digest", CONTENT);
+    let bytes = dump(server, "late_digest", Compression::None).await;
+    for (name, way, proven_by_piece, opens) in [
+        ("late_digest", Way::InPlace, true, 1),
+        ("late_digest", Way::Swap, false, 1),
+        ("late_digest_new", Way::Create, false, 1),
+        ("late_digest_new", Way::Create, true, 2),
+    ] {
+        let request = RestoreRequest {
+            proven_by_piece,
+            ..request(name, "late_digest", way)
+        };
+        let opened = std::sync::atomic::AtomicUsize::new(0);
+        let open = || {
+            opened.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            unproven(&bytes)
+        };
+        let error = target(server).restore(&context(), &request, open).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), opened.into_inner()),
+            (ErrorKind::Damaged, opens),
+            "{way:?}"
+        );
+        assert!(!exists(server, "late_digest_new"));
     }
 }
 

@@ -62,7 +62,6 @@ impl Vault {
             return Ok(Some(ttl));
         }
         // A token that is refused to be renewed lives as long as it does.
-        let renewed = self.renew_token().await.map_or(ttl, |lease| lease.ttl());
-        Ok(Some(renewed.max(ttl)))
+        Ok(Some(self.renew_token().await.map_or(ttl, |lease| lease.ttl())))
     }
 }

@@ -23,8 +23,8 @@ pub trait Retryable: Sized {
 /// How long something is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// No attempt begins later than this after the first failure (in a stream: since its last progress). What an attempt takes that fails in the end,
-    /// as a long transfer does, so leaves room for another.
+    /// No attempt begins later than this after the first one (or after the last progress of a stream). A long transfer that fails in the end leaves room
+    /// for another: what the first attempt took does not count, as far as its data needed it on a slow line.
     pub deadline: Duration,
     /// Upper bound of the first pause; it doubles with each failure.
     pub first_pause: Duration,
@@ -67,6 +67,8 @@ impl Retrier {
     pub fn attempts(&self) -> Attempts {
         Attempts {
             retrier: self.clone(),
+            began: Instant::now(),
+            allowance: Duration::ZERO,
             failing_since: None,
             failures: 0,
         }
@@ -90,11 +92,13 @@ impl Retrier {
         F: Future<Output = Result<T, E>>,
         A: FnMut(u32) -> F,
     {
-        let mut attempts = self.attempts();
-        let began = Instant::now();
+        let mut attempts = Attempts {
+            allowance,
+            ..self.attempts()
+        };
         let mut last = None;
         loop {
-            let since = attempts.failing_since.unwrap_or(began);
+            let since = attempts.failing_since.unwrap_or(attempts.began);
             match timeout_at(since + self.policy.deadline + allowance, attempt(attempts.failures)).await {
                 Ok(Ok(value)) => return Ok(value),
                 Ok(Err(error)) => last = Some(attempts.pause(error).await?),
@@ -104,10 +108,13 @@ impl Retrier {
     }
 }
 
-/// A count of failures in a row, and when the first was.
+/// A count of failures in a row, and since when.
 #[derive(Debug)]
 pub struct Attempts {
     retrier: Retrier,
+    began: Instant,
+    /// What the data of an attempt needs on a slow line.
+    allowance: Duration,
     failing_since: Option<Instant>,
     failures: u32,
 }
@@ -122,7 +129,7 @@ impl Attempts {
             return Err(error);
         }
         let (pause, now) = (self.next_pause(), Instant::now());
-        let since = *self.failing_since.get_or_insert(now);
+        let since = *self.failing_since.get_or_insert(now.min(self.began + self.allowance));
         if now + pause >= since + self.retrier.policy.deadline {
             return Err(error.exhausted());
         }
@@ -133,6 +140,7 @@ impl Attempts {
 
     /// Forgets the failures: something was achieved.
     pub fn progress(&mut self) {
+        self.began = Instant::now();
         self.failing_since = None;
         self.failures = 0;
     }

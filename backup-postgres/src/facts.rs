@@ -121,7 +121,9 @@ pub(crate) fn unread_version(database: &str, error: &backup_core::Error) -> Find
         severity: Severity::Note,
         subject: database.to_owned(),
         message: format!("the schema version cannot be read: {}", error.chain()),
-        hint: Some("grant SELECT on goose_db_version to the role that makes backups".into()),
+        hint: Some(
+            "is it locked by a migration? else grant SELECT on goose_db_version to the role that makes backups".into(),
+        ),
     }
 }
 

@@ -30,7 +30,8 @@ pub enum Stored {
 /// Finds what `name` is: a key below the root of the store, or the full address of one.
 ///
 /// # Errors
-/// Those of the store; [`core::ErrorKind::Damaged`] if the manifest of its backup cannot be read.
+/// Those of the store; [`core::ErrorKind::Damaged`] if the manifest of its backup cannot be read, [`core::ErrorKind::Refused`] if it is of a newer version
+/// or of another repository.
 pub async fn find(cx: &core::Context, name: &str) -> Result<Stored> {
     let root = format!("{}/", cx.store.location());
     let name = name.strip_prefix(&root).unwrap_or(name);

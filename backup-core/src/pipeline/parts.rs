@@ -2,7 +2,7 @@
 
 use crate::{
     Error, ErrorKind, Result,
-    store::{Key, PutMode, PutReceipt, Store, StoreResult, Upload},
+    store::{Key, PutMode, PutReceipt, Store, StoreResult, UnfinishedUpload, Upload},
 };
 use bytes::Bytes;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -34,8 +34,8 @@ enum State {
     Beginning(AbortOnDropHandle<StoreResult<Box<dyn Upload>>>),
     /// There is an upload.
     Uploading(Box<dyn Upload>),
-    /// The object was asked to become visible.
-    Ending(AbortOnDropHandle<Ended>),
+    /// The object was asked to become visible; out of the upload with this id, if there is one.
+    Ending(Option<String>, AbortOnDropHandle<Ended>),
     /// It is visible, or may be; with its upload if the store did not say that it is.
     Ended(Option<Box<dyn Upload>>),
 }
@@ -67,10 +67,10 @@ impl PartSender {
             self.state = State::Beginning(on_its_own(async move { store.upload(&key).await }));
         }
         if let State::Beginning(begun) = &mut self.state {
-            let begun = begun.await.map_err(lost)?;
+            let begun = begun.await;
             // Before the answer is looked at: a handle that has answered must not be asked again.
             self.state = State::Unsent;
-            self.state = State::Uploading(begun?);
+            self.state = State::Uploading(begun.map_err(lost)??);
         }
         let State::Uploading(upload) = &self.state else {
             return Err(Error::new(
@@ -87,9 +87,8 @@ impl PartSender {
     pub(super) async fn finish(&mut self, rest: Bytes) -> Result<PutReceipt> {
         if let State::Unsent = self.state {
             let (store, key) = (self.store.clone(), self.key.clone());
-            return self
-                .end(async move { (None, store.put(&key, rest, PutMode::Overwrite).await) })
-                .await;
+            let put = async move { (None, store.put(&key, rest, PutMode::Overwrite).await) };
+            return self.end(None, put).await;
         }
         if !rest.is_empty() {
             self.send(rest).await?;
@@ -100,19 +99,26 @@ impl PartSender {
         let State::Uploading(mut upload) = std::mem::replace(&mut self.state, State::Unsent) else {
             return Err(Error::new(ErrorKind::Internal, "the upload vanished"));
         };
-        self.end(async move {
+        let id = upload.id().to_owned();
+        let complete = async move {
             let receipt = upload.complete().await;
             (Some(upload), receipt)
-        })
-        .await
+        };
+        self.end(Some(id), complete).await
     }
 
-    async fn end(&mut self, ending: impl Future<Output = Ended> + Send + 'static) -> Result<PutReceipt> {
-        self.state = State::Ending(on_its_own(ending));
-        let State::Ending(ended) = &mut self.state else {
+    async fn end(
+        &mut self,
+        id: Option<String>,
+        ending: impl Future<Output = Ended> + Send + 'static,
+    ) -> Result<PutReceipt> {
+        self.state = State::Ending(id, on_its_own(ending));
+        let State::Ending(_, ended) = &mut self.state else {
             return Err(Error::new(ErrorKind::Internal, "the end of an object got lost"));
         };
-        let (upload, receipt) = ended.await.map_err(lost)?;
+        let ended = ended.await;
+        self.state = State::Ended(None);
+        let (upload, receipt) = ended.map_err(lost)?;
         self.state = State::Ended(upload.filter(|_| receipt.is_err()));
         Ok(receipt?)
     }
@@ -138,10 +144,26 @@ impl PartSender {
             State::Uploading(upload) => (Some(upload), false),
             State::Beginning(begun) => (self.answer(begun).await.and_then(Result::ok), false),
             State::Ended(upload) => (upload, true),
-            State::Ending(ended) => match self.answer(ended).await {
+            State::Ending(id, ended) => match self.answer(ended).await {
                 Some((upload, receipt)) => (upload.filter(|_| receipt.is_err()), true),
-                None => (None, true),
+                None => {
+                    self.abort_unanswered(id).await;
+                    (None, true)
+                }
             },
+        }
+    }
+
+    /// The upload itself went with the request that was given up.
+    async fn abort_unanswered(&self, id: Option<String>) {
+        let Some(id) = id else { return };
+        let unfinished = UnfinishedUpload {
+            key: self.key.clone(),
+            id,
+            initiated: None,
+        };
+        if let Err(error) = self.store.abort_upload(&unfinished).await {
+            tracing::warn!(key = %self.key, %error, "the unfinished upload could not be aborted; prune will remove it");
         }
     }
 

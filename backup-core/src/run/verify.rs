@@ -42,7 +42,8 @@ impl Verification {
 
 /// Looks at every artifact of a backup. Writes nothing, takes no lease. Constant memory.
 ///
-/// [`Depth::Objects`] reads every stored byte; headers are opened with the keys that are there, else only compared with the manifest. [`Depth::Content`]
+/// [`Depth::Objects`] reads every stored byte; headers are opened with the keys that are there; without any that open, they are
+/// only compared with the manifest. [`Depth::Content`]
 /// also opens and decompresses every byte and hands it to the component.
 pub async fn verify(cx: &Context, target: &dyn BackupTarget, manifest: &Manifest, depth: Depth) -> Verification {
     verify_at_once(cx, target, manifest, depth, 1).await
@@ -157,11 +158,7 @@ fn header(
             component: Some(target.component().to_owned()),
             ..Expected::new(manifest.repository, object.logical_path.clone()).with_file_id(file_id)
         };
-        match RangeOpener::new(begin, object.length, &expected, keyring) {
-            // Keys of others.
-            Err(error) if error.kind() == ErrorKind::Key => {}
-            opened => return opened.map(drop),
-        }
+        return RangeOpener::new(begin, object.length, &expected, keyring).map(drop);
     }
     let header = Header::parse(begin)?;
     let same = header.is_some_and(|header| {

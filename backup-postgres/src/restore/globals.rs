@@ -1,17 +1,14 @@
 //! Roles and tablespaces from a `pg_dumpall --globals-only`.
 
 use crate::{
-    ClientTools, ServerSettings, Session,
-    client_process::{ClientProcess, Streams},
+    ServerSettings, Session,
     connection::get,
-    passfile::{self, Carrier},
-    sql::{grantees, identifier, is_only_statements, statements},
+    sql::{grantees, identifier, statements},
 };
 use backup_core::{Error, ErrorKind, Result};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
-use std::{collections::HashSet, process::Stdio};
-use tokio::io::AsyncWriteExt;
+use std::collections::HashSet;
 use zeroize::Zeroizing;
 
 /// Far above any real one: 10,000 roles take about 3 MB.
@@ -58,7 +55,7 @@ impl GlobalsPlan {
     /// 64 MiB at most.
     ///
     /// # Errors
-    /// Those of the stream; `Damaged` if the dump is cut; those of [`Session::connect`].
+    /// Those of the stream; `Damaged` if the dump is cut; `Refused` if it holds commands for `psql`; those of [`Session::connect`].
     pub async fn new(
         settings: &ServerSettings,
         sql: impl Stream<Item = Result<Bytes>> + Send + Unpin,
@@ -73,7 +70,7 @@ impl GlobalsPlan {
         let (script, effect) = selected(&text, &there, existing);
         Ok(Self {
             script,
-            settings: settings.without_timeouts(session.version()),
+            settings: settings.clone(),
             effect,
         })
     }
@@ -84,13 +81,17 @@ impl GlobalsPlan {
         &self.effect
     }
 
-    /// Runs it through `psql`. The first error stops it (nothing is silently skipped); a new plan after a failure is right. Not atomic: tablespaces cannot be
-    /// made in a transaction.
+    /// Runs it, statement by statement, in one session. Never through `psql`, which would obey whatever commands somebody had hidden in the dump. The
+    /// first error stops it (nothing is silently skipped); a new plan after a failure is right. Not atomic: tablespaces cannot be made in a transaction.
     ///
     /// # Errors
-    /// `SourceFailed` with the statement that failed.
-    pub async fn run(self, tools: &ClientTools) -> Result<GlobalsRestored> {
-        run(&self.settings, tools, self.script.as_bytes()).await?;
+    /// `SourceFailed` with the beginning of the statement that failed.
+    pub async fn run(self) -> Result<GlobalsRestored> {
+        let session = Session::connect(&self.settings, &self.settings.maintenance_database).await?;
+        for statement in statements(&self.script) {
+            let failed = |error: Error| error.context(format!("run `{} …`", beginning(statement)));
+            session.execute(statement).await.map_err(failed)?;
+        }
         Ok(self.effect)
     }
 }
@@ -105,31 +106,26 @@ async fn collect(mut sql: impl Stream<Item = Result<Bytes>> + Unpin) -> Result<Z
         bytes.extend_from_slice(&piece);
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| damaged("it is not text"))?;
-    harmless(text)?;
+    demand_no_commands(text)?;
     if !text.lines().any(|line| line == COMPLETE) {
         return Err(damaged("it ends too early"));
     }
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// It is run by `psql`, here.
-fn harmless(text: &str) -> Result<()> {
-    const STRINGS: &str = "standard_conforming_strings";
-    let turns_on = |statement: &str| statement == "SET standard_conforming_strings = on;";
-    // Settings of roles are none of this session.
-    let sets =
-        |statement: &str| !statement.starts_with("ALTER ROLE ") && statement.to_ascii_lowercase().contains(STRINGS);
-    let escapes = statements(text)
-        .into_iter()
-        .any(|statement| sets(statement) && !turns_on(statement));
-    if is_only_statements(text, escapes) {
-        return Ok(());
+/// `\\restrict TOKEN` and `\\unrestrict TOKEN`, which newer versions write around their output, are for `psql`; any other line for it is nothing that
+/// `pg_dumpall` writes.
+fn demand_no_commands(text: &str) -> Result<()> {
+    let restricts = |line: &str| line.starts_with("\\restrict ") || line.starts_with("\\unrestrict ");
+    let command = |line: &str| line.starts_with('\\') && !restricts(line);
+    if statements(text).into_iter().any(command) {
+        return Err(Error::new(
+            ErrorKind::Refused,
+            "the dump of roles holds a command for psql that pg_dumpall does not write",
+        )
+        .hint("somebody changed it: look at it with `backup-admin cat` before you run it by hand"));
     }
-    Err(Error::new(
-        ErrorKind::Refused,
-        "the dump of roles holds a command for psql, or quotes, that pg_dumpall does not write",
-    )
-    .hint("somebody changed it: look at it with `backup-admin cat` before you run it by hand"))
+    Ok(())
 }
 
 fn damaged(why: &str) -> Error {
@@ -151,6 +147,8 @@ struct There {
 
 /// What a statement is about.
 enum About {
+    /// `psql`, where that runs it.
+    Psql,
     /// The session that runs it.
     Session,
     Role(String),
@@ -177,6 +175,7 @@ fn selected(text: &str, there: &There, existing: Existing) -> (Zeroizing<String>
             list.push(name.clone());
         }
         let wanted = match about {
+            About::Psql => false,
             About::Session => true,
             About::Unknown if existing == Existing::LeaveAlone => {
                 effect.left_out.push(beginning(statement));
@@ -205,16 +204,16 @@ impl There {
             About::Role(name) => !self.roles.contains(name),
             About::Tablespace(name) => !self.spaces.contains(name),
             About::Membership(role, member) => !(self.roles.contains(role) && self.roles.contains(member)),
-            About::Session | About::Unknown => false,
+            About::Psql | About::Session | About::Unknown => false,
         }
     }
 }
 
 fn about(statement: &str) -> About {
-    if statement.starts_with('\\')
-        || statement.starts_with("SET ")
-        || statement.starts_with("SELECT pg_catalog.set_config(")
-    {
+    if statement.starts_with('\\') {
+        return About::Psql;
+    }
+    if statement.starts_with("SET ") || statement.starts_with("SELECT pg_catalog.set_config(") {
         return About::Session;
     }
     let role = |name: String| About::Role(name);
@@ -246,37 +245,6 @@ fn membership(text: &str) -> Option<About> {
     let (role, _, rest) = identifier::split(text)?;
     let (member, _, _) = identifier::split(rest.strip_prefix(" TO ")?)?;
     Some(About::Membership(role, member))
-}
-
-async fn run(settings: &ServerSettings, tools: &ClientTools, script: &[u8]) -> Result<()> {
-    let carrier = settings.password().map(|_| Carrier::Stdout.path());
-    let target = format!(
-        "--dbname={}",
-        settings.conninfo(&settings.maintenance_database, carrier)
-    );
-    let fixed = [
-        "--no-psqlrc",
-        "--no-password",
-        "--quiet",
-        "--output=/dev/null",
-        "--set=ON_ERROR_STOP=1",
-        // A statement that fails may hold the hash of a password; the server's sentence is enough.
-        "--set=VERBOSITY=terse",
-        "--set=SHOW_CONTEXT=never",
-        "--file=-",
-    ];
-    let arguments = [&fixed[..], &[&target]].concat();
-    let streams = Streams {
-        stdin: Stdio::piped(),
-        stdout: passfile::stream(settings.password())?,
-    };
-    let mut process = ClientProcess::spawn(&tools.program("psql"), &arguments, streams)?;
-    let mut stdin = process.take_stdin()?;
-    // psql stops reading at the first error; its exit status and message say which.
-    let written = stdin.write_all(script).await;
-    drop(stdin);
-    process.wait().await?.vouch()?;
-    written.map_err(|error| Error::new(ErrorKind::SourceFailed, "psql ended before the script did").because(error))
 }
 
 #[cfg(test)]
@@ -323,13 +291,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn commands_for_psql_are_refused() {
-        let script = format!("CREATE ROLE a; \\! touch /tmp/x\n{COMPLETE}\n");
+    async fn commands_for_psql_are_refused_and_its_own_lines_are_not_run() {
+        let script = format!("CREATE ROLE a;\n\\! touch /tmp/x\n{COMPLETE}\n");
         let refused = collect(stream::iter([Ok(Bytes::from(script))])).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Refused);
-        harmless("ALTER ROLE a SET standard_conforming_strings TO 'off';\nCOMMENT ON ROLE a IS 'C:\\';").unwrap();
-        let off = "SET standard_conforming_strings = off;\nCOMMENT ON ROLE a IS 'C:\\';";
-        assert!(harmless(off).is_err());
+        let newer = format!("\\restrict aB3\nCREATE ROLE a;\n\\unrestrict aB3\n{COMPLETE}\n");
+        let text = collect(stream::iter([Ok(Bytes::from(newer))])).await.unwrap();
+        assert_eq!(*selected(&text, &there(), Existing::LeaveAlone).0, "CREATE ROLE a;\n");
     }
 
     #[tokio::test]

@@ -15,17 +15,25 @@ pub struct Mark {
     pub(super) nonce: String,
     pub(super) token_ends: Option<Instant>,
     pub(super) cluster: String,
+    orphan: bool,
 }
 
 impl Mark {
-    /// A marker with this nonce, of a token that ends then (`None`: never), in the cluster with this id.
+    /// A marker with this nonce, of an orphan token that ends then (`None`: never), in the cluster with this id.
     #[must_use]
     pub fn new(nonce: impl Into<String>, token_ends: Option<Instant>, cluster: impl Into<String>) -> Self {
         Self {
             nonce: nonce.into(),
             token_ends,
             cluster: cluster.into(),
+            orphan: true,
         }
+    }
+
+    /// Whether the token outlives the one that made it.
+    #[must_use]
+    pub fn is_orphan(&self) -> bool {
+        self.orphan
     }
 
     /// How long the token lives from now; `None` for ever.
@@ -52,7 +60,10 @@ impl Vault {
         let facts = self.token().await?;
         let ends = self.prolonged(&facts).await?.map(|ttl| asked + ttl);
         self.write_marker(nonce).await?;
-        Ok(Mark::new(nonce, ends, cluster))
+        Ok(Mark {
+            orphan: facts.orphan,
+            ..Mark::new(nonce, ends, cluster)
+        })
     }
 
     /// How long the token lives from the question on, at least; `None` for ever.

@@ -187,12 +187,21 @@ impl Restore<'_> {
         self.target.demand_confirmation(self.cx, self.request).await?;
         let look = Box::pin(preflight::look(self.target, &vault, self.facts, self.request));
         let (preflight, login, leader) = unless_cancelled(cancel, look).await?;
-        let foretold = preflight.findings.clone();
+        let mut foretold = preflight.findings.clone();
         self.tell(&foretold);
         let cluster = preflight.cluster_id.clone();
         let mut restored = self.restored(preflight);
         restored.phase("check", began);
-        let done = self.carry_out((&leader, &cluster), snapshot, &mut restored).await;
+        let done = match self.mark(&leader, &cluster).await {
+            Ok(mark) => {
+                let doubts = self.doubts(&mark);
+                self.tell(&doubts);
+                foretold.extend(doubts.iter().cloned());
+                restored.findings.extend(doubts);
+                self.carry_out(&leader, &mark, snapshot, &mut restored).await
+            }
+            Err(error) => Err(error),
+        };
         if let Err(error) = done {
             // Not after a success: the token is not part of the restored state.
             end_quietly(&login).await;
@@ -222,13 +231,12 @@ impl Restore<'_> {
 
     async fn carry_out(
         &self,
-        (leader, cluster): (&Vault, &str),
+        leader: &Vault,
+        mark: &Mark,
         snapshot: ByteStream,
         restored: &mut Restored,
     ) -> Result<()> {
         let cancel = &self.cx.cancel;
-        let mark = self.mark(leader, cluster).await?;
-        restored.findings.extend(self.short_life(&mark));
         let began = self.step("sending the snapshot");
         let given = Given::default();
         let answered = unless_cancelled(cancel, self.send(leader, snapshot, given.clone())).await;
@@ -238,7 +246,7 @@ impl Restore<'_> {
         let switching = Switching {
             restore: self,
             leader,
-            mark: &mark,
+            mark,
         };
         switching.watch(lost, restored).await?;
         restored.phase("switch", began);
@@ -253,20 +261,29 @@ impl Restore<'_> {
         marked.map_err(|error| error.hint("a restore needs a service token: batch tokens have no cubbyhole"))
     }
 
-    /// A finding if the token may end before it has told whether the restored state is in force.
-    fn short_life(&self, mark: &Mark) -> Option<Finding> {
-        let needed = self.wait.at_most + self.request.wait_unsealed.unwrap_or_default();
-        let lives = mark.token_lives().filter(|lives| *lives < needed)?;
-        Some(Finding {
+    /// What may keep the token from telling in the end whether the restored state of the same cluster is in force.
+    fn doubts(&self, mark: &Mark) -> Vec<Finding> {
+        let needed = match self.request.wait_unsealed {
+            Some(patience) => self.wait.at_most * 2 + patience,
+            None => self.wait.at_most,
+        };
+        let short = mark.token_lives().filter(|lives| *lives < needed).map(|lives| {
+            format!(
+                "it ends in {} s, and waiting may take {} s, beside the time to send the snapshot",
+                lives.as_secs(),
+                needed.as_secs()
+            )
+        });
+        let dependent = (!mark.is_orphan()).then(|| "it dies with the token that made it".to_owned());
+        let doubt = |why: String| Finding {
             severity: Severity::Warning,
             subject: "token".to_owned(),
             message: format!(
-                "it ends in {} s, and waiting may take {} s: after that, it cannot tell whether the restored state of the same cluster is in force",
-                lives.as_secs(),
-                needed.as_secs()
+                "{why}: after that, nobody can tell whether the restored state of the same cluster is in force"
             ),
             hint: Some("`backup-vault policy` shows how to make one that lives longer".to_owned()),
-        })
+        };
+        short.into_iter().chain(dependent).map(doubt).collect()
     }
 
     /// What is done is done: from here on, what goes wrong is a finding, unless the old state is still in force.

@@ -54,8 +54,8 @@ pub struct VaultRaft {
     pub login: LoginChoice,
     /// Where a snapshot waits, encrypted, until it is stored.
     pub spool: SpoolRoom,
-    /// No try begins later than this after the first failure, or after the last try that got a part of a snapshot. To be longer than the idle timeout
-    /// of the settings: a try that stands still takes as long as that.
+    /// No try begins later than this after the first, or after the last that got a part of a snapshot. To be longer than the idle timeout of the
+    /// settings: a try that stands still takes as long as that.
     pub deadline: Duration,
     /// Limits of the proof.
     pub limits: Limits,

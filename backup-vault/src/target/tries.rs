@@ -78,7 +78,7 @@ impl Retryable for Failed {
 }
 
 impl VaultRaft {
-    /// Tries up to three times what another try can mend; none begins later than the deadline after the first failure, or after the last try that got bytes.
+    /// Tries up to three times what another try can mend; none begins later than the deadline after the first, or after the last that got bytes.
     pub(super) async fn tried<T, F>(&self, cx: &Context, mut attempt: impl FnMut() -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Failed>>,

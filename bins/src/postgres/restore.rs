@@ -18,9 +18,8 @@ use backup_core::{
     event::{Event, Finding, Severity},
 };
 use backup_postgres::{
-    ClientTools, PgDump, Session,
+    PgDump,
     restore::{Existing, GlobalsPlan, closing_lines},
-    server_facts,
     target::{GLOBALS, RestoreRequest, Way},
 };
 use confirmation::demand_confirmation;
@@ -131,9 +130,6 @@ async fn globals(
     demand_confirmation(context, args, &target.settings.host)?;
     let origin = Origin::find(cx, &wanted(target, args, from, GLOBALS)).await?;
     let mut findings = origin.announce(context, cx, "roles and tablespaces");
-    let session = Session::connect(&target.settings, &target.settings.maintenance_database).await?;
-    let facts = server_facts(&session).await?;
-    let tools = ClientTools::find(&target.tools, facts.version.major()).await?;
     let existing = if args.globals_overwrite {
         Existing::Overwrite
     } else {
@@ -146,7 +142,7 @@ async fn globals(
     let effect = if dry_run {
         plan.effect().clone()
     } else {
-        plan.run(&tools).await?
+        plan.run().await?
     };
     let from = origin.described(cx);
     context

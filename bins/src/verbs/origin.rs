@@ -46,7 +46,18 @@ pub struct FromBackup {
     artifact: Artifact,
     component: String,
     authentic: bool,
-    newest_good: Option<BackupId>,
+    other: Other,
+}
+
+/// What there is beside a backup, if that is damaged.
+#[derive(Debug, Clone, Copy)]
+enum Other {
+    /// The newest one of which nothing bad is known.
+    Newest(BackupId),
+    /// No other complete one.
+    None,
+    /// Not all of them could be, or were, looked at.
+    Unseen,
 }
 
 impl Origin {
@@ -148,9 +159,10 @@ impl Origin {
         match self {
             Self::Backup(backup) if error.kind() == ErrorKind::Damaged => {
                 let error = error.context(format!("backup {} is damaged", backup.manifest.id));
-                match backup.newest_good {
-                    Some(good) => error.hint(format!("the newest other backup is {good}: --at {good}")),
-                    None => error.hint("there is no other complete backup of it"),
+                match backup.other {
+                    Other::Newest(good) => error.hint(format!("the newest other backup is {good}: --at {good}")),
+                    Other::None => error.hint("there is no other complete backup of it"),
+                    Other::Unseen => error.hint("`list` shows which others there are"),
                 }
             }
             Self::Sealed(sealed) => sealed.explain(error),

@@ -35,7 +35,7 @@ pub async fn verify(context: &Context, program: &str, target: &dyn BackupTarget,
     };
     let mut shown = Shown::default();
     for id in looking.asked_for(what).await? {
-        let looked = looking.at(id).await.unwrap_or_else(Looked::failed);
+        let looked = looking.at(id).await.unwrap_or_else(|error| Looked::failed(id, error));
         shown.lines.extend(looked.line);
         let Some(error) = looked.interrupted else { continue };
         // What concerns this one backup does not keep the others from being looked at.
@@ -65,9 +65,9 @@ struct Looked {
 }
 
 impl Looked {
-    fn failed(error: Error) -> Self {
+    fn failed(id: BackupId, error: Error) -> Self {
         Self {
-            line: None,
+            line: Some(Line::unseen(id, &error)),
             interrupted: Some(error),
         }
     }
@@ -118,14 +118,19 @@ impl Looking<'_> {
         };
         let jobs = repository::jobs(self.context);
         let mut found = run::verify_at_once(self.cx, self.target, &signed.value, self.depth, jobs).await;
-        if !found.damage.is_empty() && self.is_gone(signed).await? {
+        // Who cannot tell whether it is gone has found damage all the same.
+        let gone = match found.damage.is_empty() {
+            true => Ok(false),
+            false => self.is_gone(signed).await,
+        };
+        if matches!(gone, Ok(true)) {
             return Ok(Looked::default());
         }
         let unrecorded = self.record(signed, &found).await.err();
         let line = Line::new(self.cx, &entry, &signed.value, &found);
         Ok(Looked {
             line: Some(line),
-            interrupted: found.interrupted.take().or(unrecorded),
+            interrupted: found.interrupted.take().or(unrecorded).or(gone.err()),
         })
     }
 
@@ -176,11 +181,15 @@ impl Shown {
             (0, Some(error)) => Err(error),
             (0, None) if self.lines.is_empty() => Err(Error::new(ErrorKind::NotFound, "there is no backup to verify")),
             (0, None) => Ok(()),
-            (damaged, _) => Err(Error::new(
-                ErrorKind::Damaged,
-                format!("{damaged} of {} backups are damaged", self.lines.len()),
-            )
-            .hint("`list` shows which backup was verified last; restore from that one, and back up again now")),
+            (damaged, other) => {
+                let message = format!("{damaged} of {} backups are damaged", self.lines.len());
+                let error = Error::new(ErrorKind::Damaged, message)
+                    .hint("`list` shows which backup was verified last; restore from that one, and back up again now");
+                Err(match other {
+                    Some(other) => error.hint(format!("beside the damage: {}", other.chain())),
+                    None => error,
+                })
+            }
         }
     }
 }
@@ -195,6 +204,8 @@ struct Line {
     /// What was to be backed up and was not.
     missing: Vec<String>,
     damage: Vec<String>,
+    /// Why it could not be looked at.
+    unseen: Option<String>,
 }
 
 impl Line {
@@ -211,6 +222,20 @@ impl Line {
                 .iter()
                 .map(|damage| format!("{}: {}", damage.key, damage.what))
                 .collect(),
+            unseen: None,
+        }
+    }
+
+    fn unseen(id: BackupId, error: &Error) -> Self {
+        Self {
+            id: id.to_string(),
+            ok: false,
+            state: "?".to_owned(),
+            authentic: false,
+            artifacts: 0,
+            missing: Vec::new(),
+            damage: Vec::new(),
+            unseen: Some(error.chain()),
         }
     }
 
@@ -218,6 +243,9 @@ impl Line {
     fn result(&self) -> String {
         if !self.damage.is_empty() {
             return "DAMAGED".to_owned();
+        }
+        if let Some(why) = &self.unseen {
+            return format!("not looked at: {why}");
         }
         if !self.ok {
             return "not looked at to its end".to_owned();
@@ -241,6 +269,7 @@ impl Line {
             artifacts: 0,
             missing: Vec::new(),
             damage: vec![error.chain()],
+            unseen: None,
         }
     }
 }

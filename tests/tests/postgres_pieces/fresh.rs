@@ -1,4 +1,4 @@
-use crate::fixture::{CONTENT, database, dump, exists, failing, id, pieces, settings, target, tools};
+use crate::fixture::{CONTENT, database, dump, exists, failing, id, pieces, settings, target, tools, until};
 use backup_core::ErrorKind;
 use backup_postgres::{
     Secret, ServerSettings, Session,
@@ -8,7 +8,6 @@ use backup_postgres::{
 };
 use backup_tests::{Postgres, fingerprint};
 use bytes::Bytes;
-use std::time::Duration;
 
 async fn contents(bytes: &Bytes) -> Contents {
     read_contents(pieces(bytes), Limits::default()).await.unwrap().unwrap()
@@ -116,9 +115,11 @@ async fn a_session_that_may_not_be_ended_is_no_failure_of_a_swap_unless_it_stays
     );
     assert!(exists(server, "guarded") && exists(server, fresh.name()));
 
+    let renames =
+        "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'ALTER DATABASE \"guarded\"%'";
     let (leaves, swapped) = tokio::join!(
         async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            until("the rename waits", || server.psql("postgres", renames) != "0").await;
             drop(superuser);
         },
         fresh.swap()

@@ -27,10 +27,7 @@ async fn globals(settings: &ServerSettings) -> (String, Option<String>) {
 
 async fn restore(settings: &ServerSettings, sql: &str, existing: Existing) -> backup_core::Result<GlobalsRestored> {
     let stream = stream::iter([Ok(Bytes::from(sql.to_owned()))]);
-    GlobalsPlan::new(settings, stream, existing)
-        .await?
-        .run(&tools().await)
-        .await
+    GlobalsPlan::new(settings, stream, existing).await?.run().await
 }
 
 #[tokio::test]
@@ -69,6 +66,30 @@ async fn roles_come_back_with_passwords_and_memberships_and_existing_ones_do_not
     let error = restore(&settings, &broken, Existing::Overwrite).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::SourceFailed);
     assert!(error.chain().contains("role \"nobody\" does not exist"), "{error:?}");
+}
+
+/// Of which `psql` would obey each, wherever a reader thinks that the quotes are.
+#[tokio::test]
+async fn whatever_is_hidden_in_a_dump_runs_no_program_here() {
+    let settings = settings(Postgres::shared());
+    let folder = tempfile::tempdir().unwrap();
+    let planted = folder.path().join("planted");
+    for hidden in [
+        "SET application_name = E'a''\\'' \\! PROGRAM #';",
+        "SET application_name = 1 -- c\r\\! PROGRAM\n;",
+        "SELECT pg_catalog.set_config('standard_'||'conforming_strings','off',false);\nSET application_name = '\\'' \\! PROGRAM #';",
+        "SET application_name = x \\! PROGRAM\n;",
+        "CREATE TEMP TABLE t(a text);\nCOPY t FROM STDIN;\n'\n\\.\n\\! PROGRAM\n'\n;",
+    ] {
+        let script = hidden.replace("PROGRAM", &format!("touch {}", planted.display()));
+        let sql = format!("{script}\n-- PostgreSQL database cluster dump complete\n");
+        let failed = restore(&settings, &sql, Existing::Overwrite).await.unwrap_err();
+        assert!(
+            matches!(failed.kind(), ErrorKind::SourceFailed | ErrorKind::Refused),
+            "{failed:?}"
+        );
+        assert!(!planted.exists(), "{hidden}");
+    }
 }
 
 #[tokio::test]

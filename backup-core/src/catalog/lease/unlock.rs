@@ -15,19 +15,16 @@ use crate::{Context, Error, ErrorKind, Result, store::PutMode};
 /// Those of the store, also if an entry can neither be read nor removed.
 pub async fn unlock(cx: &Context, target: &str) -> Result<Vec<LeaseEntry>> {
     crate::catalog::layout::check_target(target)?;
-    let mut broken = Vec::new();
+    let (mut broken, mut stays) = (Vec::new(), None);
     for meta in survey::listed(cx, target).await? {
         let Some(entry) = survey::read(cx, &meta.key).await? else {
             continue;
         };
         if renew::delete(cx, &entry.key).await? == Deleted::Forbidden {
             let Some(body) = &entry.body else {
-                let message = format!(
-                    "{} cannot be read, and not be removed either: it locks {target}",
-                    entry.key
-                );
-                return Err(Error::new(ErrorKind::StoreFailed, message)
-                    .hint("delete the object with an identity that may, or give this one the right to"));
+                let message = format!("{} cannot be read, and not be removed either", entry.key);
+                stays.get_or_insert(Error::new(ErrorKind::StoreFailed, message));
+                continue;
             };
             cx.store
                 .put(&entry.key, body.released().encode()?, PutMode::Overwrite)
@@ -35,5 +32,10 @@ pub async fn unlock(cx: &Context, target: &str) -> Result<Vec<LeaseEntry>> {
         }
         broken.push(entry);
     }
-    Ok(broken)
+    match stays {
+        Some(stays) => Err(stays
+            .hint(format!("the {} other entries were removed", broken.len()))
+            .hint("delete the object with an identity that may, or give this one the right to")),
+        None => Ok(broken),
+    }
 }

@@ -70,6 +70,11 @@ async fn a_store_that_never_answers_holds_up_a_stop_for_a_while_only() {
             .record(&name(false), source(&data), &|_, _| ())
             .await
             .unwrap();
+        bench
+            .memory
+            .keys()
+            .iter()
+            .for_each(|key| drop(bench.memory.remove(key)));
         let log = probe.log();
         let position = log
             .iter()
@@ -82,5 +87,6 @@ async fn a_store_that_never_answers_holds_up_a_stop_for_a_while_only() {
         let record = bench.recorder.record(&name, source(&data), &|_, _| ());
         let (recorded, ()) = tokio::join!(record, stop_at(&hanging, position + 1, 5, cancel));
         assert_eq!(recorded.unwrap_err().kind(), ErrorKind::Cancelled, "{call}");
+        assert_eq!((bench.memory.keys(), bench.memory.unfinished()), (vec![], 0), "{call}");
     }
 }

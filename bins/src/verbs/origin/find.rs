@@ -1,6 +1,6 @@
 //! Finds what an operator wants to restore.
 
-use super::{FromBackup, Origin, SealedFile};
+use super::{FromBackup, Origin, Other, SealedFile};
 use crate::{
     args::verbs::At,
     repository,
@@ -8,10 +8,11 @@ use crate::{
 };
 use backup_core::{
     self as core, Error, ErrorKind, Result,
-    catalog::{Artifact, Entry, Manifest, Trust, list},
+    catalog::{Artifact, Entry, Manifest, Repository, State, Trust, list},
     id::BackupId,
     target::BackupTarget,
 };
+use futures::StreamExt;
 use std::path::{Path, PathBuf};
 
 /// What is to be restored.
@@ -89,22 +90,34 @@ async fn from_backup(cx: &core::Context, wanted: &Wanted<'_>) -> Result<Origin> 
         .hint(failure(&signed.value, artifact)));
     };
     let (found, id) = (found.clone(), signed.value.id);
-    // For a hint only: what is wrong with other backups must not keep this one from being restored.
-    let newest_good = list::latest(cx, &repository, target, |entry| {
-        entry.id != id && entry.proof.failed.is_none() && has(entry, Some(&signed.value.lineage))
+    let other = newest_other(cx, &repository, |entry| {
+        let good = entry.target() == Some(target) && entry.state() == State::Complete && entry.is_authentic(cx);
+        good && entry.id != id && entry.proof.failed.is_none() && has(entry, Some(&signed.value.lineage))
     })
-    .await
-    .unwrap_or_else(|error| {
-        tracing::warn!(error = %error.chain(), "other backups could not be looked at");
-        None
-    });
+    .await;
     Ok(Origin::Backup(Box::new(FromBackup {
         manifest: signed.value,
         artifact: found,
         component: wanted.target.component().to_owned(),
         authentic,
-        newest_good: newest_good.map(|entry| entry.id),
+        other,
     })))
+}
+
+/// For a hint only: what is wrong with other backups must not keep this one from being restored.
+async fn newest_other(cx: &core::Context, repository: &Repository, good: impl Fn(&Entry) -> bool) -> Other {
+    let Ok(entries) = list::entries(cx, repository).await else {
+        return Other::Unseen;
+    };
+    let (mut entries, mut unseen) = (std::pin::pin!(entries), false);
+    while let Some(entry) = entries.next().await {
+        match entry {
+            Ok(entry) if good(&entry) => return Other::Newest(entry.id),
+            Ok(_) => {}
+            Err(_) => unseen = true,
+        }
+    }
+    if unseen { Other::Unseen } else { Other::None }
 }
 
 /// Only what a known key signed; without any key, what the store encrypts has to do.
@@ -160,7 +173,7 @@ async fn from_key(cx: &core::Context, wanted: &Wanted<'_>, from: &str) -> Result
                 artifact: *artifact,
                 component: wanted.target.component().to_owned(),
                 authentic,
-                newest_good: None,
+                other: Other::Unseen,
             })))
         }
         Stored::Plain(key) if from.ends_with(".pbe") => {

@@ -94,6 +94,10 @@ async fn a_flipped_byte_in_any_region_of_an_object_is_found_and_named() {
                 "byte {at}: {error:?}"
             );
             assert!(error.chain().contains(&small.key), "byte {at}: {}", error.chain());
+            for depth in [Depth::Objects, Depth::Content] {
+                let found = verify(&kit.cx, &Fake::default(), &manifest, depth).await;
+                assert!(!found.is_good(), "byte {at}, {depth:?}");
+            }
             continue;
         }
         let (_, damage) = demand_found(&kit, &manifest, "small", &good, &format!("byte {at} of {payload}")).await;

@@ -82,7 +82,7 @@ impl GlobalsPlan {
     }
 
     /// Runs it, statement by statement, in one session. Never through `psql`, which would obey whatever commands somebody had hidden in the dump. The
-    /// first error stops it (nothing is silently skipped); a new plan after a failure is right. Not atomic: tablespaces cannot be made in a transaction.
+    /// first error stops it (nothing is silently skipped); a new plan after a failure, or a dropped future, is right. Not atomic: tablespaces cannot be made in a transaction.
     ///
     /// # Errors
     /// `SourceFailed` with the beginning of the statement that failed.

@@ -142,7 +142,8 @@ async fn globals(
     let effect = if dry_run {
         plan.effect().clone()
     } else {
-        plan.run().await?
+        // A new run after one that was stopped is right.
+        cx.unless_cancelled("restore roles and tablespaces", plan.run()).await?
     };
     let from = origin.described(cx);
     context

@@ -198,3 +198,22 @@ fn reading_writes_nothing_into_the_store() {
     }
     assert_eq!(server.psql("read_only", "SELECT count(*) FROM entries"), "900");
 }
+
+#[test]
+fn keys_that_verify_and_do_not_sign_are_found_where_the_store_encrypts() {
+    let mut bed = Bed::minio();
+    let shown = bed
+        .admin(&["keys", "show", bed.key_file().to_str().unwrap()])
+        .succeeds();
+    let line = shown
+        .stdout
+        .split_whitespace()
+        .find(|word| word.starts_with("pbe1:verify:"))
+        .unwrap();
+    let file = bed.path("verify.key");
+    write_private(file.as_ref(), &format!("{line}\n"));
+    bed.set("BACKUP_KEY_FILE", &file);
+    bed.run(&["check", "--sse", "aws:kms"])
+        .ends_with(12)
+        .shows(&["none that signs", "add a `sign` or `kek` line"]);
+}

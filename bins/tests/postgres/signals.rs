@@ -151,3 +151,27 @@ fn sigterm_in_an_upload_ends_with_143_and_leaves_neither_object_nor_upload() {
 fn sigint_in_an_upload_ends_with_130_and_leaves_neither_object_nor_upload() {
     stopped_in_an_upload(Signal::INT, 130, "upload_int");
 }
+
+#[test]
+fn verbs_that_only_read_end_at_the_first_signal_whatever_the_store_does() {
+    let (mut bed, _) = (Bed::minio(), database("read_only"));
+    let id = bed.dump("read_only");
+    let runtime = Runtime::new().unwrap();
+    let proxy = runtime.block_on(FaultProxy::start(Minio::shared().port()));
+    bed.set("AWS_ENDPOINT_URL", &proxy.endpoint());
+    let key = format!("{id}/read_only.pgdump.zst.pbe");
+    let list = bed.command(&["list"]);
+    let check = bed.command(&["check"]);
+    let restore = bed.command(&["restore", "read_only", "--confirm", "read_only"]);
+    let cat = bed.admin_command(&["cat", &key]);
+    for mut command in [list, check, restore, cat] {
+        proxy.clear();
+        proxy.add(Rule::new(Action::Stall(Duration::from_secs(600))));
+        let before = proxy.log().len();
+        let running = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_until(|| proxy.log().len() > before);
+        send(Signal::TERM, &running);
+        // By itself it would give the store up in a minute, with 7.
+        Output::of(running.wait_with_output().unwrap()).ends_with(143);
+    }
+}

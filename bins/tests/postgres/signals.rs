@@ -154,15 +154,15 @@ fn sigint_in_an_upload_ends_with_130_and_leaves_neither_object_nor_upload() {
 
 #[test]
 fn verbs_that_only_read_end_at_the_first_signal_whatever_the_store_does() {
-    let (mut bed, _) = (Bed::minio(), database("read_only"));
-    let id = bed.dump("read_only");
+    let (mut bed, _) = (Bed::minio(), database("heard_at_once"));
+    let id = bed.dump("heard_at_once");
     let runtime = Runtime::new().unwrap();
     let proxy = runtime.block_on(FaultProxy::start(Minio::shared().port()));
     bed.set("AWS_ENDPOINT_URL", &proxy.endpoint());
-    let key = format!("{id}/read_only.pgdump.zst.pbe");
+    let key = format!("{id}/heard_at_once.pgdump.zst.pbe");
     let list = bed.command(&["list"]);
     let check = bed.command(&["check"]);
-    let restore = bed.command(&["restore", "read_only", "--confirm", "read_only"]);
+    let restore = bed.command(&["restore", "heard_at_once", "--confirm", "heard_at_once"]);
     let cat = bed.admin_command(&["cat", &key]);
     for mut command in [list, check, restore, cat] {
         proxy.clear();

@@ -214,7 +214,7 @@ fn without_rows(stderr: &str) -> String {
     };
     let mut quoted = |line: &&str| {
         let begins = line.starts_with("Command was: ") || line.contains("Query was: ");
-        let other = ["pg_restore: ", "pg_dump: ", "pg_dumpall: ", "psql:"]
+        let other = ["pg_restore: ", "pg_dump: ", "pg_dumpall: "]
             .iter()
             .any(|name| line.starts_with(name));
         in_statement = begins || in_statement && !other;

@@ -90,10 +90,10 @@ impl Looking<'_> {
             return Err(Error::new(ErrorKind::Refused, message).hint("verify it with the program that made it"));
         }
         let entry = entry.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, "there is no such backup")
-            .hint("`list` shows what is there")
-            .hint("the latest is one that a known key signed: if those are `unauthenticated`, give the `verify` line of who signed them, or name the ID")
-    })?;
+            Error::new(ErrorKind::NotFound, "there is no such backup")
+                .hint("`list` shows what is there")
+                .hint("the latest is one that a known key signed: if those are `unauthenticated`, give the `verify` line of who signed them, or name the ID")
+        })?;
         Ok(vec![entry.id])
     }
 

@@ -7,6 +7,7 @@ use backup_postgres::{
     restore::RestoreTarget,
 };
 use backup_tests::Postgres;
+pub(crate) use backup_tests::until;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use std::{sync::LazyLock, time::Duration};
@@ -57,17 +58,6 @@ pub(crate) async fn tools() -> ClientTools {
 pub(crate) fn database(server: &Postgres, name: &str, script: &str) {
     server.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
     server.psql(name, script);
-}
-
-/// Looks until `happened` says so, a minute at most.
-pub(crate) async fn until(what: &str, happened: impl Fn() -> bool) {
-    let looked = async {
-        while !happened() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let looked = tokio::time::timeout(Duration::from_secs(60), looked).await;
-    assert!(looked.is_ok(), "{what} did not come within a minute");
 }
 
 pub(crate) fn exists(server: &Postgres, name: &str) -> bool {

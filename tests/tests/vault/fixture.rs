@@ -12,6 +12,7 @@ use backup_core::{
     testing::{MemoryOptions, MemoryStore},
 };
 use backup_tests::Vault;
+pub(crate) use backup_tests::until;
 use backup_vault::{
     LoginChoice, RestoreRequest, Restored, Secret, VaultRaft,
     client::VaultSettings,
@@ -153,17 +154,6 @@ pub(crate) fn pieces(bytes: &[u8]) -> ByteStream {
         .map(|piece| Ok(Bytes::copy_from_slice(piece)))
         .collect();
     stream::iter(pieces).boxed()
-}
-
-/// Looks until `happened` says so, a minute at most.
-pub(crate) async fn until(what: &str, happened: impl Fn() -> bool) {
-    let looked = async {
-        while !happened() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    let looked = tokio::time::timeout(Duration::from_secs(60), looked).await;
-    assert!(looked.is_ok(), "{what} did not come within a minute");
 }
 
 /// The name of a server's cluster.

@@ -60,4 +60,5 @@ command -v cargo >/dev/null || fail 'cargo is not installed' 'install Rust with 
 install_packages
 install_python
 install_go
+"$repository/scripts/install-postgres.sh"
 if [ "${1:-}" = awscli ]; then install_awscli; fi

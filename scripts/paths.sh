@@ -13,5 +13,8 @@ server_binary() {
     printf '%s/%s-%s\n' "$servers" "$1" "$(cat "$sources/go.mod" "$sources/go.sum" | sha256sum | cut -c1-16)"
 }
 
+# Folder of the installed PostgreSQL VERSION (as 18.6.0); `backup_tests::Postgres` computes the same name.
+postgres_folder() { printf '%s/postgres-binaries/%s/%s\n' "$cache" "${1%%.*}" "$1"; }
+
 say() { printf '\n== %s\n' "$*"; }
 fail() { printf 'error: %s\nHINT: %s\n' "$1" "$2" >&2; exit 1; }

@@ -1,13 +1,14 @@
-//! PostgreSQL 15 of Debian.
+//! PostgreSQL: Debian's 15, and the other versions that users run.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
 use crate::free_port;
+use crate::postgres_binaries::{DEBIAN_MAJOR, postgres_binaries, reachable_binaries};
 use crate::watched_process::{Program, WatchedProcess};
 
 const BINARIES: &str = "/usr/lib/postgresql/15/bin";
@@ -28,6 +29,8 @@ pub struct PostgresOptions {
 /// `initdb` refuses root: run by root, the server runs as the system user `postgres`.
 #[derive(Debug)]
 pub struct Postgres {
+    major: u32,
+    binaries: PathBuf,
     process: WatchedProcess,
     folder: TempDir,
     port: u16,
@@ -38,10 +41,12 @@ impl Postgres {
     pub const USER: &str = "kernel";
     /// Password of the superuser. It has characters that a URL and a password file must escape.
     pub const PASSWORD: &str = r"pg:test\secret@1";
-    /// Where Debian keeps `pg_dump`, `pg_restore`, `psql` and the server.
+    /// Where Debian keeps `pg_dump`, `pg_restore`, `psql` and the server of version 15, which most tests run against.
     pub const BINARIES: &str = BINARIES;
+    /// The major versions that there are.
+    pub const VERSIONS: [u32; 5] = [14, 15, 16, 17, 18];
 
-    /// Starts one with [`PostgresOptions::default`].
+    /// Starts a 15 with [`PostgresOptions::default`].
     ///
     /// # Panics
     /// If it cannot be started; the message holds the end of its log.
@@ -49,31 +54,72 @@ impl Postgres {
         Self::start_with(&PostgresOptions::default())
     }
 
-    /// Starts one and waits until it answers (two to three seconds).
+    /// Starts a 15 and waits until it answers (two to three seconds).
     ///
     /// # Panics
     /// If it cannot be started; the message holds the end of its log.
     pub fn start_with(options: &PostgresOptions) -> Self {
+        Self::start_version(DEBIAN_MAJOR, options)
+    }
+
+    /// Starts one of a major version, one of [`Postgres::VERSIONS`].
+    ///
+    /// # Panics
+    /// If it is not installed or cannot be started; the message holds the end of its log.
+    pub fn start_version(major: u32, options: &PostgresOptions) -> Self {
         let folder = TempDir::with_prefix("backup-postgres-").expect("a folder under $TMPDIR");
         let port = free_port();
-        initialise(folder.path(), options, port);
+        make_folders(folder.path());
+        let server = if rustix::process::geteuid().is_root() {
+            reachable_binaries(major, folder.path())
+        } else {
+            postgres_binaries(major)
+        };
+        initialise(folder.path(), &server.join("initdb"), options, port);
         let process = WatchedProcess::start(Program {
             name: "postgres",
-            arguments: as_system_user(&format!("{BINARIES}/postgres"), &["-D", &data(folder.path())]),
+            arguments: as_system_user(&server.join("postgres"), &["-D", &data(folder.path())]),
             environment: vec![],
             folder: folder.path(),
             // Fast shutdown: sessions are disconnected.
             stop_signal: "INT",
         });
-        let postgres = Self { process, folder, port };
+        let postgres = Self {
+            major,
+            binaries: postgres_binaries(major),
+            process,
+            folder,
+            port,
+        };
         postgres.wait_until_ready();
         postgres
     }
 
-    /// One for the whole test binary, for tests that use a database of their own and do not stop it.
+    /// A 15 for the whole test binary, for tests that use a database of their own and do not stop it.
     pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<Postgres> = OnceLock::new();
-        SHARED.get_or_init(Self::start)
+        Self::shared_version(DEBIAN_MAJOR)
+    }
+
+    /// One of a major version for the whole test binary, as [`Postgres::shared`].
+    ///
+    /// # Panics
+    /// If it is none of [`Postgres::VERSIONS`].
+    pub fn shared_version(major: u32) -> &'static Self {
+        static SHARED: [OnceLock<Postgres>; Postgres::VERSIONS.len()] =
+            [const { OnceLock::new() }; Postgres::VERSIONS.len()];
+        let place = Self::VERSIONS.iter().position(|version| *version == major);
+        let place = place.unwrap_or_else(|| panic!("there is no PostgreSQL {major}"));
+        SHARED[place].get_or_init(|| Self::start_version(major, &PostgresOptions::default()))
+    }
+
+    /// Its major version, as 15.
+    pub fn major(&self) -> u32 {
+        self.major
+    }
+
+    /// Folder of the client programs of its own version.
+    pub fn binaries(&self) -> &Path {
+        &self.binaries
     }
 
     /// Port on 127.0.0.1.
@@ -130,7 +176,7 @@ impl Postgres {
     /// # Panics
     /// If `psql` itself cannot be run.
     pub fn try_psql(&self, database: &str, script: &str) -> Output {
-        let mut psql = Command::new(format!("{BINARIES}/psql"))
+        let mut psql = Command::new(self.binaries.join("psql"))
             .args([
                 "-X",
                 "-q",
@@ -199,30 +245,25 @@ fn socket(folder: &Path) -> String {
 }
 
 /// `setpriv` changes the user and becomes the program: the process id that the watchdog knows is the server's.
-fn as_system_user(program: &str, arguments: &[&str]) -> Vec<String> {
+fn as_system_user(program: &Path, arguments: &[&str]) -> Vec<String> {
     let mut command = vec![];
     if rustix::process::geteuid().is_root() {
         let group = format!("--regid={SYSTEM_USER}");
         command.extend(["setpriv", &format!("--reuid={SYSTEM_USER}"), &group, "--init-groups"].map(str::to_owned));
     }
-    command.push(program.to_owned());
+    command.push(program.display().to_string());
     command.extend(arguments.iter().map(|argument| (*argument).to_owned()));
     command
 }
 
-fn initialise(folder: &Path, options: &PostgresOptions, port: u16) {
-    assert!(
-        Path::new(BINARIES).join("initdb").exists(),
-        "PostgreSQL 15 is missing: run scripts/install.sh"
-    );
-    make_folders(folder);
+fn initialise(folder: &Path, initdb: &Path, options: &PostgresOptions, port: u16) {
     let password_file = folder.join("password");
     std::fs::write(&password_file, Postgres::PASSWORD).expect("a password file");
     let password = format!("--pwfile={}", password_file.display());
     let data = data(folder);
     let access = ["--no-sync", "-U", Postgres::USER, "-A", "scram-sha-256", &password];
     let arguments = [&access[..], &["-E", "UTF8", "--locale=C.UTF-8", "-D", &data]].concat();
-    run(folder, &as_system_user(&format!("{BINARIES}/initdb"), &arguments));
+    run(folder, &as_system_user(initdb, &arguments));
     std::fs::remove_file(&password_file).expect("the password file can be removed");
     append_settings(folder, options, port);
 }

@@ -34,7 +34,7 @@ fn read(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
 }
 
-fn cache_folder() -> PathBuf {
+pub(crate) fn cache_folder() -> PathBuf {
     match std::env::var_os("PLATFORM_BACKUP_CACHE") {
         Some(folder) => folder.into(),
         None => Path::new(&std::env::var_os("HOME").expect("HOME is set")).join(".cache/platform-backup"),

@@ -1,6 +1,6 @@
 //! Starts throw-away servers, prints how to reach them as shell variables, and stops them when its stdin ends.
 //!
-//! usage: `test-servers [postgres] [seed=BYTES] [events=BYTES] [minio] [weed] [vault]`
+//! usage: `test-servers [postgres[=MAJOR]] [seed=BYTES] [events=BYTES] [minio] [weed] [vault]`
 //!
 //! `seed` fills the platform's eight databases, `events` makes a database `events` with one large table. The line `ready`
 //! ends the variables.
@@ -8,12 +8,13 @@
 
 use std::io::Read;
 
-use backup_tests::{Minio, Postgres, SeededData, Vault, Weed, load_big_table};
+use backup_tests::{Minio, Postgres, PostgresOptions, SeededData, Vault, Weed, load_big_table};
 
 fn main() -> std::io::Result<()> {
     let (mut postgres, mut minio, mut weed, mut vault) = (None, None, None, None);
     for argument in std::env::args().skip(1) {
         match argument.split_once('=') {
+            Some(("postgres", major)) => postgres = Some(start_version(number(major))),
             Some(("seed", bytes)) => SeededData::with_bytes(number(bytes)).load(postgres.get_or_insert_with(start)),
             Some(("events", bytes)) => {
                 load_big_table(postgres.get_or_insert_with(start), "events", number(bytes));
@@ -31,12 +32,16 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
-fn number(text: &str) -> u64 {
-    text.parse().expect("a number of bytes")
+fn number<N: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> N {
+    text.parse().expect("a number")
 }
 
 fn start() -> Postgres {
-    let postgres = Postgres::start();
+    start_version(15)
+}
+
+fn start_version(major: u32) -> Postgres {
+    let postgres = Postgres::start_version(major, &PostgresOptions::default());
     for (name, value) in postgres.environment() {
         println!("export {name}='{value}'");
     }

@@ -160,3 +160,22 @@ fn postgres_settings_are_those_asked_for() {
     );
     assert_eq!(Postgres::shared().psql("postgres", "SHOW fsync"), "off");
 }
+
+#[test]
+fn each_version_of_postgres_runs_beside_its_own_client_programs() {
+    for major in Postgres::VERSIONS {
+        let postgres = Postgres::shared_version(major);
+        assert_eq!(
+            postgres.psql("postgres", "SELECT current_setting('server_version_num')::int / 10000"),
+            major.to_string()
+        );
+        for program in ["pg_dump", "pg_dumpall", "pg_restore", "psql"] {
+            let said = Command::new(postgres.binaries().join(program))
+                .arg("--version")
+                .output()
+                .expect("a client program");
+            let said = String::from_utf8_lossy(&said.stdout).into_owned();
+            assert!(said.contains(&format!("(PostgreSQL) {major}.")), "{program}: {said}");
+        }
+    }
+}

@@ -22,7 +22,7 @@ pub async fn all_databases(session: &Session) -> Result<Vec<String>> {
 /// # Errors
 /// `SourceFailed`.
 pub async fn missing_databases(session: &Session, databases: &[String]) -> Result<Vec<String>> {
-    let sql = "SELECT wanted FROM unnest($1::text[]) WITH ORDINALITY AS w(wanted, place) \
+    let sql = "SELECT wanted FROM pg_catalog.unnest($1::text[]) WITH ORDINALITY AS w(wanted, place) \
         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = wanted) ORDER BY place";
     session
         .rows(sql, &[&databases])

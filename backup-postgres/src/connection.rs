@@ -1,7 +1,12 @@
 //! An SQL session, with errors that say whether the server was reached.
 
-use crate::{ServerSettings, SslMode, tls};
+use crate::{
+    ServerSettings, SslMode,
+    startup::{self, later_timeouts},
+    tls,
+};
 use backup_core::{Error, ErrorKind, Result};
+use futures::TryStreamExt;
 use std::{fmt, time::Duration};
 use tokio_postgres::{Client, Config, NoTls, Row, config::SslMode as WireMode, error::SqlState, types::ToSql};
 use tokio_util::task::AbortOnDropHandle;
@@ -23,6 +28,10 @@ impl fmt::Display for ServerVersion {
         write!(f, "{}.{}", self.0 / 10_000, self.0 % 10_000)
     }
 }
+
+/// Version, and whether the search path is empty as asked for. Safe whatever it is: every name has its schema, and no operator is used.
+const GREETING: &str = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, \
+    pg_catalog.texteq(pg_catalog.current_setting('search_path'), '')";
 
 /// A session in one database. Dropping it ends it.
 #[derive(Debug)]
@@ -57,11 +66,12 @@ impl Session {
             subject,
             _connection: connection,
         };
-        let row = session
-            .one("SELECT current_setting('server_version_num')::int4", &[])
-            .await?;
+        let row = session.one(GREETING, &[]).await?;
         let number: i32 = get(&row, 0)?;
         session.version = ServerVersion(number.unsigned_abs());
+        if !get::<bool>(&row, 1)? {
+            return Err(session.not_as_asked());
+        }
         session.execute(&no_timeouts(session.version)).await?;
         Ok(session)
     }
@@ -91,6 +101,28 @@ impl Session {
         self.client.batch_execute(sql).await.map_err(|error| self.failed(error))
     }
 
+    /// A pooler may leave out what it does not know of a start-up message.
+    fn not_as_asked(&self) -> Error {
+        let message = format!("{} does not take the settings of a session", self.subject);
+        Error::new(ErrorKind::SourceFailed, message)
+            .hint("a connection pooler is in between: name the server itself with --host and --port")
+    }
+
+    /// What a `COPY … TO STDOUT` gives, at most `limit` bytes of it.
+    pub(crate) async fn copy_out(&self, sql: &str, limit: usize) -> Result<Vec<u8>> {
+        let failed = |error| self.failed(error);
+        let mut pieces = std::pin::pin!(self.client.copy_out(sql).await.map_err(failed)?);
+        let mut bytes = Vec::new();
+        while let Some(piece) = pieces.try_next().await.map_err(failed)? {
+            if bytes.len() + piece.len() > limit {
+                let message = format!("{} gave more than {limit} bytes", self.subject);
+                return Err(Error::new(ErrorKind::SourceFailed, message));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes)
+    }
+
     fn failed(&self, error: tokio_postgres::Error) -> Error {
         Error::new(
             ErrorKind::SourceFailed,
@@ -102,21 +134,9 @@ impl Session {
 
 /// Time limits that a role or database may have set are for applications; a backup takes as long as it takes.
 fn no_timeouts(version: ServerVersion) -> String {
-    timeouts(version).map(|name| format!("SET {name} = 0; ")).collect()
-}
-
-/// The server's own time limits that end a session or statement which works, or waits for a stream.
-pub(crate) fn timeouts(version: ServerVersion) -> impl Iterator<Item = &'static str> {
-    let idle = (version.major() >= 14).then_some("idle_session_timeout");
-    let transaction = (version.major() >= 17).then_some("transaction_timeout");
-    [
-        "statement_timeout",
-        "lock_timeout",
-        "idle_in_transaction_session_timeout",
-    ]
-    .into_iter()
-    .chain(idle)
-    .chain(transaction)
+    later_timeouts(version)
+        .map(|name| format!("SET {name} = 0; "))
+        .collect()
 }
 
 /// One column of a row.
@@ -173,9 +193,7 @@ async fn login(settings: &ServerSettings, database: &str, mode: WireMode) -> Res
     if let Some(password) = settings.password() {
         config.password(password.expose());
     }
-    if let Some(options) = &settings.options {
-        config.options(options);
-    }
+    config.options(startup::options(settings.options.as_deref()));
     if mode == WireMode::Disable {
         let (client, connection) = config.connect(NoTls).await.map_err(Failure::Server)?;
         return Ok((client, drive(connection)));

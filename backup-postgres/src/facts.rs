@@ -1,6 +1,6 @@
 //! What a manifest records about a server and its databases.
 
-use crate::{ServerVersion, Session, connection::get};
+use crate::{ServerVersion, Session, connection::get, hazards::hazards, schema_version};
 use backup_core::{
     Result,
     event::{Finding, Severity},
@@ -31,12 +31,12 @@ pub struct ServerFacts {
     pub locks_per_transaction: u64,
 }
 
-const SERVER: &str = "SELECT current_setting('server_version'), pg_catalog.pg_is_in_recovery(), \
-    (extract(epoch FROM clock_timestamp()) * 1000)::int8, current_setting('is_superuser') = 'on', \
-    has_table_privilege('pg_catalog.pg_authid', 'SELECT'), \
-    has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE'), \
-    current_setting('max_locks_per_transaction')::int8, \
-    (SELECT sum(setting::int8)::int8 + 1 FROM pg_catalog.pg_settings WHERE name IN ('max_connections', 'max_prepared_transactions', \
+const SERVER: &str = "SELECT pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(), \
+    (extract(epoch FROM pg_catalog.clock_timestamp()) * 1000)::int8, pg_catalog.current_setting('is_superuser') = 'on', \
+    pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT'), \
+    pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE'), \
+    pg_catalog.current_setting('max_locks_per_transaction')::int8, \
+    (SELECT pg_catalog.sum(setting::int8)::int8 + 1 FROM pg_catalog.pg_settings WHERE name IN ('max_connections', 'max_prepared_transactions', \
         'autovacuum_max_workers', 'max_worker_processes', 'max_wal_senders'))";
 
 /// Asks a server about itself.
@@ -84,24 +84,28 @@ pub async fn log_position(session: &Session) -> Result<Option<String>> {
 pub struct DatabaseFacts {
     /// Its size on the server's disk, in bytes.
     pub size: u64,
+    /// Its encoding, by the server's name for it.
+    pub encoding: String,
     /// The schema version that goose recorded in it, if it did.
     pub schema_version: Option<i64>,
     /// What was in the way.
     pub findings: Vec<Finding>,
 }
 
-/// Asks about the session's database. A schema version that cannot be read is a finding: the dump itself does not need it.
+/// Asks about the session's database. A schema version that cannot be read is a finding: the dump itself does not need it. So is a setting that sessions cannot
+/// be kept from.
 ///
 /// # Errors
 /// `SourceFailed`.
 pub async fn database_facts(session: &Session) -> Result<DatabaseFacts> {
     let row = session
         .one(
-            "SELECT pg_catalog.pg_database_size(current_database()), current_database()",
+            "SELECT pg_catalog.pg_database_size(pg_catalog.current_database()), pg_catalog.current_database(), \
+                pg_catalog.getdatabaseencoding()::text",
             &[],
         )
         .await?;
-    let mut findings = Vec::new();
+    let mut findings = hazards(session, get(&row, 1)?).await?;
     let schema_version = match schema_version(session).await {
         Ok(version) => version,
         Err(error) => {
@@ -111,6 +115,7 @@ pub async fn database_facts(session: &Session) -> Result<DatabaseFacts> {
     };
     Ok(DatabaseFacts {
         size: get::<i64>(&row, 0)?.unsigned_abs(),
+        encoding: get(&row, 2)?,
         schema_version,
         findings,
     })
@@ -125,30 +130,4 @@ pub(crate) fn unread_version(database: &str, error: &backup_core::Error) -> Find
             "is it locked by a migration? else grant SELECT on goose_db_version to the role that makes backups".into(),
         ),
     }
-}
-
-/// The schema version that goose recorded in the session's database: the highest whose newest record says that it is applied. `None` without a table
-/// `goose_db_version` on the search path, or before the first migration.
-///
-/// # Errors
-/// `SourceFailed` if the table cannot be read, or somebody holds a lock on it for longer than five seconds.
-pub async fn schema_version(session: &Session) -> Result<Option<i64>> {
-    let row = session.one("SELECT to_regclass('goose_db_version')::text", &[]).await?;
-    let Some(table) = get::<Option<String>>(&row, 0)? else {
-        return Ok(None);
-    };
-    // A migration that hangs, or a restore of this database: no reason to wait as long as they do.
-    session.execute("SET lock_timeout = '5s'").await?;
-    let version = applied(session, &table).await;
-    session.execute("SET lock_timeout = 0").await?;
-    version
-}
-
-async fn applied(session: &Session, table: &str) -> Result<Option<i64>> {
-    // The name comes quoted from the server itself.
-    let sql = format!(
-        "SELECT max(version_id)::int8 FROM (SELECT DISTINCT ON (version_id) version_id, is_applied FROM {table} \
-        ORDER BY version_id, id DESC) AS newest WHERE is_applied"
-    );
-    get(&session.one(&sql, &[]).await?, 0)
 }

@@ -1,6 +1,9 @@
 //! How to reach a server.
 
-use crate::{Secret, ServerVersion, connection::timeouts};
+use crate::{
+    Secret, ServerVersion,
+    startup::{self, later_timeouts},
+};
 use backup_core::{Error, ErrorKind};
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -89,7 +92,8 @@ pub struct ServerSettings {
     pub connect_timeout: Duration,
     /// When to give up on a lock that others hold, for each lock; zero waits without end.
     pub lock_timeout: Duration,
-    /// Options for the server process (`-c name=value …`), as `PGOPTIONS` has them. Passed to the client programs as they are.
+    /// Options for the server process (`-c name=value …`), as `PGOPTIONS` has them, for every session and the client programs. What keeps a session safe they
+    /// cannot change.
     pub options: Option<String>,
     /// The database for statements about the whole server.
     pub maintenance_database: String,
@@ -135,7 +139,7 @@ impl ServerSettings {
     /// parameters of a newer one.
     #[must_use]
     pub fn without_timeouts(&self, version: ServerVersion) -> Self {
-        let ours = timeouts(version).map(|name| format!("-c {name}=0"));
+        let ours = later_timeouts(version).map(|name| format!("-c {name}=0"));
         let options: Vec<String> = ours.chain(self.options.clone()).collect();
         Self {
             options: Some(options.join(" ")),
@@ -169,9 +173,7 @@ impl ServerSettings {
         if let Some(passfile) = passfile {
             add("passfile", passfile);
         }
-        if let Some(options) = &self.options {
-            add("options", options);
-        }
+        add("options", &startup::options(self.options.as_deref()));
         add("connect_timeout", &self.connect_timeout.as_secs().max(2).to_string());
         add("application_name", &self.application_name);
         add("keepalives_idle", "30");

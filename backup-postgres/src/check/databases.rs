@@ -1,7 +1,7 @@
 //! The databases and what the role may read in them.
 
 use super::server::{finding, of_error};
-use crate::{ServerSettings, Session, catalog::missing_databases, connection::get};
+use crate::{ServerSettings, Session, catalog::missing_databases, connection::get, hazards::hazards};
 use backup_core::{
     Result,
     event::{Finding, Severity},
@@ -15,10 +15,11 @@ const UNREADABLE: &str = "SELECT n.nspname || '.' || c.relname FROM pg_catalog.p
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't' \
     AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' \
-    AND NOT (has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AND NOT row_security_active(c.oid)) \
+    AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT') \
+        AND NOT pg_catalog.row_security_active(c.oid)) \
     ORDER BY 1";
 
-/// Looks whether each of `databases` is there and can be dumped by this role: one finding for each, a note where all is well. One session at a time.
+/// Looks whether each of `databases` is there and can be dumped by this role: at least one finding for each, a note where all is well. One session at a time.
 ///
 /// # Errors
 /// `SourceFailed` if `session`, to the maintenance database, fails; what is wrong with a database is a finding.
@@ -39,22 +40,27 @@ pub async fn check_databases(
             ));
             continue;
         }
-        match unreadable(settings, database).await {
-            Ok(None) => findings.push(finding(
-                Severity::Note,
-                database,
-                format!("{} may read all of it", settings.user),
-                None,
-            )),
-            Ok(Some(found)) => findings.push(found),
+        match look(settings, database).await {
+            Ok(found) => findings.extend(found),
             Err(error) => findings.push(of_error(database, &error)),
         }
     }
     Ok(findings)
 }
 
-async fn unreadable(settings: &ServerSettings, database: &str) -> Result<Option<Finding>> {
+async fn look(settings: &ServerSettings, database: &str) -> Result<Vec<Finding>> {
     let session = Session::connect(settings, database).await?;
+    let readable = || {
+        let message = format!("{} may read all of it", settings.user);
+        finding(Severity::Note, database, message, None)
+    };
+    let unreadable = unreadable(settings, &session, database).await?;
+    let mut findings = vec![unreadable.unwrap_or_else(readable)];
+    findings.extend(hazards(&session, database).await?);
+    Ok(findings)
+}
+
+async fn unreadable(settings: &ServerSettings, session: &Session, database: &str) -> Result<Option<Finding>> {
     let rows = session.rows(UNREADABLE, &[]).await?;
     if rows.is_empty() {
         return Ok(None);

@@ -27,6 +27,9 @@ pub struct DumpRequest<'a> {
     pub tools: &'a ClientTools,
     /// The database.
     pub database: &'a str,
+    /// The encoding of the dump. It should be that of the database: another cannot hold every text. `None`: what a setting of role or database says, else
+    /// that of the database.
+    pub encoding: Option<&'a str>,
     /// What `pg_dump` compresses.
     pub compression: Compression,
 }
@@ -52,7 +55,9 @@ pub fn dump_stream(request: DumpRequest<'_>) -> Result<(VouchedStream, WalkOutco
         stdout: Stdio::piped(),
     };
     let patience = format!("--lock-wait-timeout={}", settings.lock_timeout.as_millis());
-    let arguments = ["--format=custom", level, "--no-password", &patience, &target];
+    let encoding = request.encoding.map(|name| format!("--encoding={name}"));
+    let mut arguments = vec!["--format=custom", level, "--no-password", &patience, &target];
+    arguments.extend(encoding.as_deref());
     let process = ClientProcess::spawn(&request.tools.program("pg_dump"), &arguments, streams)?;
     let (stream, outcome) = checked(VouchedStream::of(process)?, Limits::default());
     Ok((VouchedStream::wrap(stream), outcome))

@@ -106,8 +106,7 @@ impl FreshDatabase {
         if let Some(missing) = contents.tables.iter().find(|table| !tables.contains(table)) {
             return Err(self.incomplete(format!("table {missing} is missing")));
         }
-        let sql =
-            "SELECT count(*) FROM pg_catalog.pg_class WHERE oid >= 16384 AND relkind = ANY ($1::text[]::\"char\"[])";
+        let sql = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class WHERE oid >= 16384 AND relkind = ANY ($1::text[]::\"char\"[])";
         let kinds = [
             ("VIEW", ["v", "v"]),
             ("MATERIALIZED VIEW", ["m", "m"]),

@@ -43,7 +43,7 @@ pub struct LockNeed {
 pub async fn lock_need(session: &Session, server: &ServerFacts, contents: &Contents) -> Result<LockNeed> {
     let counts: Vec<String> = DROPPED
         .iter()
-        .map(|catalog| format!("(SELECT count(*) FROM pg_catalog.{catalog} WHERE oid >= {USER_OBJECTS})"))
+        .map(|catalog| format!("(SELECT pg_catalog.count(*) FROM pg_catalog.{catalog} WHERE oid >= {USER_OBJECTS})"))
         .collect();
     let row = session.one(&format!("SELECT {}", counts.join(" + ")), &[]).await?;
     Ok(LockNeed {

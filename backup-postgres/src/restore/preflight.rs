@@ -29,7 +29,7 @@ pub(crate) async fn missing_roles_of_database(session: &Session, contents: &Cont
 
 async fn missing(session: &Session, roles: impl Iterator<Item = &String>) -> Result<Vec<String>> {
     let roles: Vec<&String> = roles.collect();
-    let sql = "SELECT DISTINCT role FROM unnest($1::text[]) AS role \
+    let sql = "SELECT DISTINCT role FROM pg_catalog.unnest($1::text[]) AS role \
         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role) ORDER BY role";
     session
         .rows(sql, &[&roles])

@@ -155,7 +155,7 @@ impl Run<'_> {
             name: planned.name.clone(),
             expected: Some(facts.size),
         });
-        let (dump, walked) = self.dump(&planned.name)?;
+        let (dump, walked) = self.dump(&planned.name, &facts.encoding)?;
         let mut artifact = self.recording.stream(planned, Source::vouched(dump)).await?;
         let mut findings = facts.findings.clone();
         // The session was idle all the time; a dump that is stored is not lost with it.
@@ -175,7 +175,7 @@ impl Run<'_> {
     }
 
     /// Sealed objects are compressed by the pipeline, on all cores; others by `pg_dump`, as documented.
-    fn dump(&self, database: &str) -> Result<(VouchedStream, WalkOutcome)> {
+    fn dump(&self, database: &str, encoding: &str) -> Result<(VouchedStream, WalkOutcome)> {
         let compression = if self.recording.sealed() {
             Compression::None
         } else {
@@ -185,6 +185,7 @@ impl Run<'_> {
             settings: &self.target.settings,
             tools: &self.tools,
             database,
+            encoding: Some(encoding),
             compression,
         })
     }

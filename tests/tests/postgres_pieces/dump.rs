@@ -22,6 +22,7 @@ pub(crate) async fn start(settings: &ServerSettings, database: &str) -> VouchedS
         settings,
         tools: &tools,
         database,
+        encoding: None,
         compression: Compression::None,
     };
     dump_stream(request).unwrap().0

@@ -74,6 +74,7 @@ pub(crate) async fn dump(server: &Postgres, name: &str, compression: Compression
         settings: &settings,
         tools: &tools,
         database: name,
+        encoding: Some("UTF8"),
         compression,
     };
     let (stream, outcome) = dump_stream(request).expect("pg_dump starts");

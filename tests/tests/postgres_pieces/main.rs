@@ -7,6 +7,7 @@ mod dump;
 mod fixture;
 mod fresh;
 mod globals;
+mod hostile;
 mod in_place;
 mod lock_watch;
 mod secrets;

@@ -22,7 +22,7 @@ use futures::{StreamExt, stream};
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-fn context() -> Context {
+pub(crate) fn context() -> Context {
     let clock = Arc::new(SystemClock);
     Context {
         store: Arc::new(MemoryStore::new(clock.clone(), MemoryOptions::default())),
@@ -36,7 +36,7 @@ fn context() -> Context {
     }
 }
 
-fn target(server: &Postgres) -> PgDump {
+pub(crate) fn target(server: &Postgres) -> PgDump {
     PgDump {
         settings: settings(server),
         tools: locations(),
@@ -45,7 +45,7 @@ fn target(server: &Postgres) -> PgDump {
     }
 }
 
-fn request(database: &str, dump_of: &str, way: Way) -> RestoreRequest {
+pub(crate) fn request(database: &str, dump_of: &str, way: Way) -> RestoreRequest {
     RestoreRequest {
         proven_by_piece: true,
         database: database.to_owned(),

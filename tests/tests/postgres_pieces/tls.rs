@@ -98,6 +98,7 @@ async fn pg_dump_agrees(good: &ServerSettings, bad: &ServerSettings) {
             settings,
             tools: &tools,
             database: "postgres",
+            encoding: None,
             compression: Compression::None,
         };
         let items: Vec<_> = dump_stream(request).unwrap().0.collect().await;

@@ -5,7 +5,7 @@ use crate::id::BackupId;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fmt,
 };
 
@@ -54,9 +54,9 @@ pub enum Reason {
     KeepDays,
     /// Stays: `keep_last`, `keep_hourly`, `keep_daily`, `keep_weekly` or `keep_monthly` counts it.
     Counted,
-    /// Stays: the newest complete one, or the newest good one, of its lineage that holds what it holds.
+    /// Stays: the newest complete one, or the newest good one, of its lineage that holds one of its artifacts.
     Newest,
-    /// Stays: the last one of its lineage that was verified and holds what it holds.
+    /// Stays: the last one of its lineage that was verified and holds one of its artifacts.
     LastVerified,
     /// Stays: newer ones that stay do not hold even half of its content.
     ContentFell,
@@ -86,8 +86,8 @@ impl fmt::Display for Reason {
             Self::JustMade => "it was made just now",
             Self::KeepDays => "it is young enough (--keep-days)",
             Self::Counted => "a --keep rule counts it",
-            Self::Newest => "it is the newest of its lineage",
-            Self::LastVerified => "it is the last verified one of its lineage",
+            Self::Newest => "it is the newest of its lineage that holds one of its artifacts",
+            Self::LastVerified => "it is the last verified one of its lineage that holds one of its artifacts",
             Self::ContentFell => "no newer ones hold half as much",
             Self::ParentOf(child) => return write!(f, "{child} builds on it"),
             Self::Expired => "no --keep rule keeps it",
@@ -107,9 +107,10 @@ pub struct Decision {
 
 /// Decides for each of `candidates`, the backups of one target, whether it stays; newest first.
 ///
-/// Partial and damaged backups, and those that failed their verification, never count as good. A bad one goes by age alone, and only once there
-/// is a newer good one of its lineage. Lineages do not count for each other, and a backup counts only for those whose artifacts it holds all:
-/// three dumps of one database expire no dump of all of them. Nothing goes unless each of its artifacts is in a newer good one that stays.
+/// It is decided for each artifact: the rules count the backups that hold it, and a backup stays as long as it does for one of its artifacts. So a backup that is
+/// partial is as good as any for what it holds, and three dumps of one database expire no dump of another. Damaged backups, and those that failed
+/// their verification, never count. A bad one goes by age alone, and only once there is a newer good one of its lineage. Lineages do not count for each
+/// other. Nothing goes unless each of its artifacts is in a newer good one that stays.
 ///
 /// A spoiled one goes once it would go as a good one of any lineage there is that held all that the others hold; without a lineage it stays. Nothing
 /// proves of it that it was verified, so it is never the last verified one.
@@ -157,28 +158,21 @@ fn sure_to_stay(candidate: &Candidate, now: Timestamp, policy: &Policy) -> Optio
 }
 
 fn is_good(candidate: &Candidate) -> bool {
-    candidate.complete && !candidate.failed
-}
-
-/// Whether `other` holds every artifact of `candidate`, by name.
-fn holds_all(other: &Candidate, candidate: &Candidate) -> bool {
-    candidate
-        .artifacts
-        .keys()
-        .all(|name| other.artifacts.contains_key(name))
+    !candidate.failed
 }
 
 /// Decides for one lineage, newest first.
 fn decide(lineage: &[&Candidate], now: Timestamp, policy: &Policy, reasons: &mut HashMap<BackupId, Reason>) {
-    let sets: HashMap<_, _> = lineage.iter().map(|candidate| (names(candidate), *candidate)).collect();
-    let ruled: HashMap<_, _> = sets
+    let all: BTreeSet<&str> = lineage.iter().flat_map(|candidate| names(candidate)).collect();
+    let ruled: HashMap<&str, Ruled> = all
         .into_iter()
-        .map(|(names, one)| (names, Ruled::new(lineage, one, policy)))
+        .map(|name| (name, Ruled::new(lineage, name, policy)))
         .collect();
     let mut held = Held::default();
     for candidate in lineage {
-        // The newest good one that holds what this one holds stays, so none of its artifacts is lost if it goes.
-        let rule = ruled.get(&names(candidate)).and_then(|ruled| ruled.keeps(candidate.id));
+        // The newest good one that holds it stays, for each artifact: none is lost if this one goes.
+        let rules = names(candidate).filter_map(|name| ruled.get(name)?.keeps(candidate.id));
+        let rule = rules.min_by_key(|rule| STRENGTH.iter().position(|other| other == rule));
         let reason = match rule {
             Some(Reason::Newest) => Reason::Newest,
             _ if candidate.just_made => Reason::JustMade,
@@ -213,11 +207,14 @@ fn outlived(spoiled: &Candidate, lineage: &[&Candidate], now: Timestamp, policy:
     reasons.get(&spoiled.id) == Some(&Reason::Expired)
 }
 
-fn names(candidate: &Candidate) -> Vec<&String> {
-    candidate.artifacts.keys().collect()
+fn names(candidate: &Candidate) -> impl Iterator<Item = &str> {
+    candidate.artifacts.keys().map(String::as_str)
 }
 
-/// What the rules keep among the backups that hold one set of artifacts, or more.
+/// Reasons of single artifacts, the one to be told first.
+const STRENGTH: [Reason; 3] = [Reason::Newest, Reason::Counted, Reason::LastVerified];
+
+/// What the rules keep among the backups that hold one artifact.
 struct Ruled {
     newest_good: Option<BackupId>,
     newest_complete: Option<BackupId>,
@@ -226,9 +223,10 @@ struct Ruled {
 }
 
 impl Ruled {
-    /// Of those in `lineage`, newest first, that hold the artifacts of `one`.
-    fn new(lineage: &[&Candidate], one: &Candidate, policy: &Policy) -> Self {
-        let holders: Vec<&Candidate> = lineage.iter().copied().filter(|other| holds_all(other, one)).collect();
+    /// Of those in `lineage`, newest first, that hold `artifact`.
+    fn new(lineage: &[&Candidate], artifact: &str, policy: &Policy) -> Self {
+        let holds = |candidate: &&Candidate| candidate.artifacts.contains_key(artifact);
+        let holders: Vec<&Candidate> = lineage.iter().copied().filter(holds).collect();
         let newest = |wanted: &dyn Fn(&Candidate) -> bool| holders.iter().find(|c| wanted(c)).map(|c| c.id);
         Self {
             newest_good: newest(&is_good),

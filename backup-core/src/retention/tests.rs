@@ -129,16 +129,58 @@ fn the_newest_complete_and_the_last_verified_never_go() {
 }
 
 #[test]
-fn partial_and_failed_ones_never_count_as_good() {
+fn failed_ones_never_count_as_good() {
     let mut all = daily(6);
-    all[0].complete = false;
+    all[0].failed = true;
     all[1].failed = true;
     assert_eq!(kept(&all, &LAST_1), [all[0].id, all[1].id, all[2].id]);
     assert_eq!(reason(&all, &LAST_1, &all[0]), Reason::Newest);
     for candidate in &mut all {
-        candidate.complete = false;
+        candidate.failed = true;
     }
     assert_eq!(kept(&all, &LAST_1).len(), 6, "with no good one at all, every one stays");
+}
+
+#[test]
+fn a_partial_one_counts_for_what_it_holds_and_the_last_complete_one_stays() {
+    let mut all = daily(6);
+    for partial in &mut all[..3] {
+        partial.complete = false;
+    }
+    assert_eq!(kept(&all, &LAST_1), [all[0].id, all[3].id]);
+}
+
+#[test]
+fn a_database_that_is_dropped_for_good_keeps_its_last_copy_and_nothing_else() {
+    let mut all = daily(60);
+    for (day, backup) in all.iter_mut().enumerate() {
+        backup.complete = day >= 40;
+        backup.artifacts = match backup.complete {
+            true => holding(&[("x", 60), ("dropped", 40)]),
+            false => holding(&[("x", 60)]),
+        };
+    }
+    let week = Policy {
+        keep_days: Some(7),
+        ..Policy::default()
+    };
+    let last_week = (0..=7).map(|day| all[day].id);
+    assert_eq!(kept(&all, &week), last_week.chain([all[40].id]).collect::<Vec<_>>());
+}
+
+#[test]
+fn databases_that_fail_in_turn_let_old_partial_ones_go() {
+    let mut all = daily(40);
+    for (day, backup) in all.iter_mut().enumerate() {
+        backup.complete = day == 39;
+        backup.artifacts = holding(&[("x", 50), ("y", 50), ("z", 50)]);
+        if !backup.complete {
+            let failed = ["x", "y", "z"][day % 3];
+            backup.artifacts.remove(failed);
+        }
+    }
+    let kept = kept(&all, &LAST_1);
+    assert_eq!(kept, [all[0].id, all[1].id, all[39].id], "and the last complete one");
 }
 
 #[test]
@@ -355,12 +397,16 @@ proptest! {
         for lineage in ["1", "2"] {
             let of = |c: &&Candidate| c.lineage.as_deref() == Some(lineage) && c.authentic && c.id.timestamp() <= now();
             let newest = newest_first().filter(of).find(|c| c.complete);
-            let verified = newest_first().filter(of).find(|c| c.complete && c.verified && !c.failed);
-            for must in newest.into_iter().chain(verified) {
-                prop_assert!(kept.contains(&must.id));
+            prop_assert!(newest.is_none_or(|must| kept.contains(&must.id) || must.artifacts.is_empty()));
+            for name in ["a", "b", "c"] {
+                let holder = newest_first().filter(of).find(|c| !c.failed && c.artifacts.contains_key(name));
+                prop_assert!(holder.is_none_or(|holder| kept.contains(&holder.id)), "the newest good copy of {name}");
+                let good = |c: &&Candidate| c.verified && !c.failed && c.artifacts.contains_key(name);
+                let verified = newest_first().filter(of).find(good);
+                prop_assert!(verified.is_none_or(|verified| kept.contains(&verified.id)), "the last verified one of {name}");
             }
             for gone in newest_first().filter(of).filter(|c| !kept.contains(&c.id)) {
-                let stands_in = |c: &&Candidate| c.id > gone.id && c.complete && !c.failed && kept.contains(&c.id);
+                let stands_in = |c: &&Candidate| c.id > gone.id && !c.failed && kept.contains(&c.id);
                 let mut held = 0;
                 for name in gone.artifacts.keys() {
                     let lengths = newest_first().filter(of).filter(stands_in).filter_map(|c| c.artifacts.get(name));
@@ -368,11 +414,13 @@ proptest! {
                     prop_assert!(most.is_some(), "a newer good one that stays holds {name}");
                     held += most.unwrap_or(&0);
                 }
-                if gone.complete && !gone.failed {
+                if !gone.failed {
                     prop_assert!(held * 2 >= gone.artifacts.values().sum());
-                    let holds_all = |c: &&Candidate| gone.artifacts.keys().all(|name| c.artifacts.contains_key(name));
-                    let newer = newest_first().filter(of).filter(stands_in).filter(holds_all).count();
-                    prop_assert!(newer as u64 >= u64::from(policy.keep_last.unwrap_or(0)), "each set is counted by itself");
+                    for name in gone.artifacts.keys() {
+                        let holds = |c: &&Candidate| c.artifacts.contains_key(name);
+                        let newer = newest_first().filter(of).filter(stands_in).filter(holds).count();
+                        prop_assert!(newer as u64 >= u64::from(policy.keep_last.unwrap_or(0)), "each artifact is counted by itself");
+                    }
                 }
             }
         }
@@ -401,7 +449,7 @@ proptest! {
             prop_assert!(policy.keep_days.is_none_or(|days| age > SignedDuration::from_hours(24 * i64::from(days))));
             for lineage in ["1", "2"] {
                 let counts = |c: &&Candidate| c.lineage.as_deref() == Some(lineage) && c.authentic && c.id.timestamp() <= now();
-                let newer = readable.iter().filter(counts).filter(|c| c.id > gone.id && c.complete && !c.failed);
+                let newer = readable.iter().filter(counts).filter(|c| c.id > gone.id && !c.failed);
                 let newer = newer.filter(|c| kept.contains(&c.id)).count() as u64;
                 let empty = !readable.iter().any(|c| counts(&c));
                 prop_assert!(empty || newer >= u64::from(policy.keep_last.unwrap_or(0).max(1)));

@@ -3,7 +3,7 @@
 use crate::{context::Context, keyring};
 use backup_core::{
     self as core, Error, ErrorKind, Result,
-    catalog::{Entry, Mode, Repository, list},
+    catalog::{Mode, Repository},
     keys::Keyring,
     pipeline::Shape,
     run::BackupRequest,
@@ -84,22 +84,6 @@ pub async fn existing(cx: &core::Context) -> Result<Repository> {
         )
         .hint("check --store / BACKUP_STORE; the first backup makes it")
     })
-}
-
-/// The newest complete backup of `target` that `wanted` accepts: one that a known key vouches for, or if there is none, one that nobody vouches for.
-///
-/// With a wrong key, or none, the answer must be "this key does not do", never "there is no backup".
-///
-/// # Errors
-/// Those of the store.
-pub async fn latest<P>(cx: &core::Context, repository: &Repository, target: &str, wanted: P) -> Result<Option<Entry>>
-where
-    P: Fn(&Entry) -> bool,
-{
-    match list::latest(cx, repository, target, &wanted).await? {
-        None => list::latest_of_anyone(cx, repository, target, wanted).await,
-        found => Ok(found),
-    }
 }
 
 /// How many artifacts are worked on at once: what was asked for, or as many as processors and memory are good for.

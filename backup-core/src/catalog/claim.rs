@@ -1,23 +1,21 @@
 //! Claiming an id: no two runs ever share one, on any store.
 
-use super::{Holder, StartedMarker, layout, list, remove, started};
+use super::{Holder, Repository, StartedMarker, clocks, layout, list, remove, started};
 use crate::{
     Context, Error, ErrorKind, Result,
-    event::{Finding, Quiet, Severity},
+    event::{Finding, Severity},
     id::{BackupId, Nonce},
     retry::jitter,
     store::{Key, ListDepth, StoreErrorKind},
 };
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 /// How many seconds are tried.
 const MOST_TRIES: usize = 60;
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-/// An id that is further ahead was named by no clock that ever ran; one that stands at its epoch is half as far behind.
-const NOBODYS_CLOCK: SignedDuration = SignedDuration::from_hours(100 * 366 * 24);
 /// How far an id may be ahead of the clock without a word.
 const SLACK: SignedDuration = SignedDuration::from_secs(60);
 
@@ -85,36 +83,56 @@ impl Claim {
     }
 }
 
-/// Claims the id of this second, or of the next one that is free, for a run that will write the keys that `plan` names for it. No backup that exists
-/// has a later one, whatever clock named it: the higher id is taken for the newer state, by `latest` and by the keep rules.
+/// The backups that a run continues: those of one target and one lineage.
+#[derive(Debug, Clone, Copy)]
+pub struct Series<'a> {
+    /// The repository that they are in.
+    pub repository: &'a Repository,
+    /// Their target.
+    pub target: &'a str,
+    /// Their lineage.
+    pub lineage: &'a str,
+}
+
+/// Claims the id of this second, or of the next one that is free, for a run that will write the keys that `plan` names for it. No backup of its series
+/// that a known key vouches for has a later one: the higher id is taken for the newer state, by `latest` and by the keep rules. What proves nothing moves nothing.
 ///
 /// A marker is written first and the folder listed then: of two who claim one id, one at least sees the other and moves on after a random
 /// pause, so that they part. Cancel-safe: a marker left behind is removed by `prune`. Memory is 16 bytes for each backup.
 ///
 /// # Errors
-/// [`ErrorKind::Locked`] if a minute's worth of ids is taken; [`ErrorKind::Internal`] if `plan` names a key outside the id, or two that one
+/// [`ErrorKind::Refused`] if the clock here is a day or more away from the store's, or from the newest backup of the series: either is wrong, and what it names
+/// would stand in the way of all that comes later. [`ErrorKind::Locked`] if a minute's worth of ids is taken; [`ErrorKind::Internal`] if `plan` names a key outside the id, or two that one
 /// object could have; those of the store.
-pub async fn claim<P>(cx: &Context, target: &str, holder: &Holder, plan: P) -> Result<Claim>
+pub async fn claim<P>(cx: &Context, series: Series<'_>, holder: &Holder, plan: P) -> Result<Claim>
 where
     P: Fn(BackupId) -> Vec<Key>,
 {
+    let target = series.target;
     layout::check_target(target)?;
     let nonce = Nonce::random(cx.entropy.as_ref())?;
-    let (mut second, mut longest) = (first(cx).await?, Duration::from_millis(100));
+    let (mut second, mut longest) = (first(cx, series).await?, Duration::from_millis(100));
     for _ in 0..MOST_TRIES {
         let id = BackupId::at(second);
         let keys = plan(id);
         let marker = StartedMarker::new(cx, (target, holder), (id, nonce), texts(id, &keys)?);
         started::write(cx, &marker).await?;
-        if is_mine(cx, id, &marker.key()).await? {
-            return Ok(Claim {
-                id,
-                nonce,
-                keys,
-                started: marker,
-            });
+        match is_mine(cx, id, &marker.key()).await {
+            Ok(false) => withdraw(cx, marker).await?,
+            Ok(true) => {
+                return Ok(Claim {
+                    id,
+                    nonce,
+                    keys,
+                    started: marker,
+                });
+            }
+            Err(error) if error.kind() == ErrorKind::Refused => {
+                withdraw(cx, marker).await?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
         }
-        withdraw(cx, marker).await?;
         tokio::time::sleep(jitter(cx.entropy.as_ref(), longest)?).await;
         longest = (longest * 2).min(LONGEST_PAUSE);
         let next = second.saturating_add(SignedDuration::from_secs(1)).unwrap_or(second);
@@ -127,19 +145,15 @@ where
     .hint("is this machine's clock right? ids are seconds, and those around now are taken"))
 }
 
-/// The second that is tried first: this one, or that after the newest backup.
-async fn first(cx: &Context) -> Result<Timestamp> {
-    // What is no manifest is the business of `list`.
-    let quiet = Context {
-        events: Arc::new(Quiet),
-        ..cx.clone()
-    };
+/// The second that is tried first: this one, or that after the newest backup of the series.
+async fn first(cx: &Context, series: Series<'_>) -> Result<Timestamp> {
     let now = cx.clock.now();
-    let ids = list::ids(&quiet).await?;
-    let mut named = ids.iter().map(BackupId::timestamp);
-    let newest = named.find(|named| named.duration_since(now) < NOBODYS_CLOCK);
-    let after = newest.and_then(|newest| newest.checked_add(SignedDuration::from_secs(1)).ok());
-    Ok(after.map_or(now, |after| now.max(after)))
+    let Some(newest) = list::newest_after(cx, series, now).await? else {
+        return Ok(now);
+    };
+    clocks::demand_near(now, newest, series.target)?;
+    let after = newest.timestamp().checked_add(SignedDuration::from_secs(1));
+    Ok(after.unwrap_or(now))
 }
 
 /// The planned keys as text: keys of the id, of which no object could have two.
@@ -162,9 +176,12 @@ fn texts(id: BackupId, keys: &[Key]) -> Result<Vec<String>> {
     }
 }
 
-/// Whether our marker is the only one, and nothing was ever stored under the id.
+/// Whether our marker is the only one, and nothing was ever stored under the id. `Refused` if the clocks do not agree on when it was written.
 async fn is_mine(cx: &Context, id: BackupId, own: &Key) -> Result<bool> {
     let markers = started::list(cx, id).await?;
+    if let Some(written) = markers.iter().find(|marker| marker.key == *own) {
+        clocks::demand_agreement(cx.clock.now(), written.modified)?;
+    }
     if markers.len() != 1 || markers[0].key != *own {
         return Ok(false);
     }

@@ -1,16 +1,17 @@
 //! Which backups there are.
 
 use super::{
-    Manifest, Mode, Proof, Repository, Signed, Trust, document, evidence,
+    Manifest, Mode, Proof, Repository, Series, Signed, Trust, document, evidence,
     layout::{self, EVIDENCE, MANIFESTS},
 };
 use crate::{
     Context, Error, ErrorKind, Result,
-    event::{Event, Finding, Severity},
+    event::{Event, Finding, Quiet, Severity},
     id::BackupId,
     store::{Key, ListDepth, ListEntry},
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use std::{collections::HashSet, fmt, sync::Arc};
 
 /// How many manifests are read, or wait to be looked at, at once.
@@ -147,39 +148,9 @@ pub async fn entry(cx: &Context, repository: &Repository, id: BackupId) -> Resul
     Ok(Some(Entry { id, manifest, proof }))
 }
 
-/// The newest complete backup of `target` that `wanted` accepts; `None` if there is none. What is passed over on the way is reported as findings.
-///
-/// A backup whose verification failed is *not* passed over: the caller verifies it again, or asks once more with a `wanted` that declines it.
-/// Reads about 16 manifests beyond the one found.
-///
-/// # Errors
-/// Those of the store.
-pub async fn latest<P>(cx: &Context, repository: &Repository, target: &str, wanted: P) -> Result<Option<Entry>>
-where
-    P: Fn(&Entry) -> bool,
-{
-    let mut entries = std::pin::pin!(entries(cx, repository).await?);
-    while let Some(entry) = entries.try_next().await? {
-        if entry.target().is_some_and(|other| other != target) {
-            continue;
-        }
-        match passed_over(cx, &entry) {
-            None if wanted(&entry) => return Ok(Some(entry)),
-            None => {}
-            Some(why) => report(
-                cx,
-                &entry.id.to_string(),
-                format!("is newer than what is taken for the latest, and {why}"),
-            ),
-        }
-    }
-    Ok(None)
-}
-
 /// The newest complete backup of `target` that `wanted` accepts, whoever wrote it; `None` if there is none.
 ///
-/// For readers without a key that vouches for anything: [`latest`] finds nothing for them. What may be done with an unauthenticated backup is the
-/// caller's decision ([`Entry::is_authentic`]).
+/// For whoever only wants to know how large backups are. What is restored is [`super::latest()`].
 ///
 /// # Errors
 /// Those of the store.
@@ -201,14 +172,39 @@ where
     Ok(None)
 }
 
-/// Why `entry` cannot be the latest of its target.
-fn passed_over(cx: &Context, entry: &Entry) -> Option<String> {
-    match &entry.manifest {
-        Err(error) => Some(format!("cannot be read: {}", error.chain())),
-        Ok(_) if !entry.is_authentic(cx) => Some("not signed by a known key".into()),
-        Ok(manifest) if !manifest.value.complete => Some("partial".into()),
-        Ok(_) => None,
+/// The newest backup of `series` that was named at `after` or later, and that a known key vouches for; what else stands there is passed over. Reads the manifests that
+/// are named so: none, unless clocks disagree.
+pub(super) async fn newest_after(cx: &Context, series: Series<'_>, after: Timestamp) -> Result<Option<BackupId>> {
+    // What is no manifest is the business of `list`.
+    let quiet = Context {
+        events: Arc::new(Quiet),
+        ..cx.clone()
+    };
+    let named = ids(&quiet)
+        .await?
+        .into_iter()
+        .take_while(|id| id.timestamp() >= whole_second(after));
+    for id in named {
+        let Some(manifest) = manifest(cx, series.repository, id).await? else {
+            continue;
+        };
+        let entry = Entry {
+            id,
+            manifest,
+            proof: Proof::default(),
+        };
+        let is_of_series = |manifest: &Manifest| manifest.target == series.target && manifest.lineage == series.lineage;
+        let ours = entry.manifest.as_ref().is_ok_and(|signed| is_of_series(&signed.value));
+        if ours && entry.is_authentic(cx) {
+            return Ok(Some(id));
+        }
     }
+    Ok(None)
+}
+
+/// Ids are whole seconds.
+fn whole_second(at: Timestamp) -> Timestamp {
+    BackupId::at(at).timestamp()
 }
 
 async fn manifest(

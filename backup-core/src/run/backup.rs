@@ -2,7 +2,7 @@
 
 use crate::{
     Error, ErrorKind, Result,
-    catalog::{Claim, Failure, Format, Holder, Lease, Manifest, Mode, Repository, claim, commit},
+    catalog::{Claim, Failure, Format, Holder, Lease, Manifest, Mode, Repository, Series, claim, commit},
     context::Context,
     event::{Event, Finding},
     frames::FrameEncoder,
@@ -128,7 +128,12 @@ impl Run<'_> {
                 .map(|artifact| Key::from(artifact.key(id, sealed)))
                 .collect()
         };
-        let claim = claim(self.cx, self.target.name(), self.holder, keys).await?;
+        let series = Series {
+            repository: self.repository,
+            target: self.target.name(),
+            lineage: &self.plan.lineage,
+        };
+        let claim = claim(self.cx, series, self.holder, keys).await?;
         let ahead = claim.ahead(self.cx.clock.now());
         let written = tokio::select! {
             biased;

@@ -60,6 +60,16 @@ impl PgDump {
     pub const COMPONENT: &'static str = "postgres";
 }
 
+impl PgDump {
+    /// The lineage that backups of the server have: its system identifier, or where this role may not ask for it, the name of its host.
+    ///
+    /// # Errors
+    /// As [`crate::Session::connect`]; `SourceFailed`; `Cancelled`.
+    pub async fn lineage(&self, cx: &Context) -> Result<String> {
+        Box::pin(cx.unless_cancelled("look at the server", plan::lineage_of_server(self))).await
+    }
+}
+
 #[async_trait]
 impl BackupTarget for PgDump {
     fn name(&self) -> &str {

@@ -1,7 +1,7 @@
 //! What a run is going to write.
 
 use super::{GLOBALS, PgDump, Selection, naming};
-use crate::{Session, all_databases, check::check_leftovers, server_facts};
+use crate::{ServerFacts, Session, all_databases, check::check_leftovers, server_facts};
 use backup_core::{Error, ErrorKind, Result, target::Plan};
 
 /// Asks the server which databases there are.
@@ -10,9 +10,7 @@ pub(super) async fn plan(target: &PgDump) -> Result<Plan> {
     let facts = server_facts(&session).await?;
     let databases = databases(&target.selection, &session).await?;
     refuse_impossible(&databases)?;
-    let lineage = facts
-        .system_identifier
-        .map_or_else(|| target.settings.host.clone(), |id| id.to_string());
+    let lineage = lineage(target, &facts);
     let artifacts = databases
         .iter()
         .map(|name| naming::database(name))
@@ -23,6 +21,17 @@ pub(super) async fn plan(target: &PgDump) -> Result<Plan> {
         artifacts,
         jobs: target.jobs,
     })
+}
+
+/// Asks the server who it is.
+pub(super) async fn lineage_of_server(target: &PgDump) -> Result<String> {
+    let session = Session::connect(&target.settings, &target.settings.maintenance_database).await?;
+    Ok(lineage(target, &server_facts(&session).await?))
+}
+
+fn lineage(target: &PgDump, facts: &ServerFacts) -> String {
+    let host = || target.settings.host.clone();
+    facts.system_identifier.map_or_else(host, |id| id.to_string())
 }
 
 /// The databases that are selected, each once; not those that restores left behind, unless they are named.

@@ -88,6 +88,9 @@ pub struct RestoreArgs {
     /// Restore what no key of ours vouches for.
     #[arg(long)]
     pub allow_unauthenticated_origin: bool,
+    /// Restore a backup of another server than the one it goes to, as after the loss of a server.
+    #[arg(long)]
+    pub allow_other_server: bool,
     #[command(flatten)]
     settings: Flags<RestoreSettings>,
 }

@@ -1,6 +1,7 @@
 //! `restore`: one database, or roles and tablespaces.
 
 mod confirmation;
+mod origin;
 mod report;
 
 use super::{PROGRAM, target::target};
@@ -8,10 +9,7 @@ use crate::{
     args::postgres::RestoreArgs,
     context::Context,
     repository,
-    verbs::{
-        origin::{Origin, Wanted},
-        strict,
-    },
+    verbs::{origin::Origin, strict},
 };
 use backup_core::{
     self as core, Error, ErrorKind, Result,
@@ -47,8 +45,8 @@ async fn one_database(
 ) -> Result<()> {
     let name = args.target_db.as_deref().unwrap_or(database);
     demand_confirmation(context, args, name)?;
-    let origin = Origin::find(cx, &wanted(target, args, args.from.as_deref(), database)).await?;
-    let mut findings = origin.announce(context, cx, name);
+    let from = (args.from.as_deref(), database);
+    let (origin, mut findings) = origin::find(context, (cx, target), args, from, name).await?;
     let request = RestoreRequest {
         database: name.to_owned(),
         dump_of: Some(database.to_owned()),
@@ -89,22 +87,6 @@ async fn dry_run(
     strict(context, &findings, "the restore was planned")
 }
 
-fn wanted<'a>(target: &'a PgDump, args: &RestoreArgs, from: Option<&'a str>, artifact: &'a str) -> Wanted<'a> {
-    Wanted {
-        program: PROGRAM,
-        target,
-        artifact,
-        from,
-        at: args.at,
-        lineage: None,
-        allow_unauthenticated: args.allow_unauthenticated_origin,
-        instead: |from, holds| match holds {
-            GLOBALS => format!("these are roles and tablespaces: restore --globals {from}"),
-            name => format!("this is a dump of {name}: restore {name} {from} --target-db NAME"),
-        },
-    }
-}
-
 fn way(args: &RestoreArgs) -> Way {
     match (args.create, args.swap) {
         (true, _) => Way::Create,
@@ -128,8 +110,8 @@ async fn globals(
         ));
     }
     demand_confirmation(context, args, &target.settings.host)?;
-    let origin = Origin::find(cx, &wanted(target, args, from, GLOBALS)).await?;
-    let mut findings = origin.announce(context, cx, "roles and tablespaces");
+    let from = (from, GLOBALS);
+    let (origin, mut findings) = origin::find(context, (cx, target), args, from, "roles and tablespaces").await?;
     let existing = if args.globals_overwrite {
         Existing::Overwrite
     } else {

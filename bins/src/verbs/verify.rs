@@ -9,7 +9,7 @@ use crate::{
 };
 use backup_core::{
     self as core, Error, ErrorKind, Result,
-    catalog::{self, Entry, Evidence, Format, Manifest, Repository, Signed, evidence, list},
+    catalog::{self, Entry, Evidence, Format, Manifest, Repository, Signed, Sought, evidence, latest, list},
     id::BackupId,
     run::{self, Damage, Verification},
     target::BackupTarget,
@@ -82,7 +82,7 @@ impl Looking<'_> {
             return list::ids(cx).await;
         }
         let entry = match what.id.unwrap_or(At::Latest) {
-            At::Latest => repository::latest(cx, repository, target.name(), |_| true).await?,
+            At::Latest => latest(cx, repository, newest(*target)).await?,
             At::Id(id) => list::entry(cx, repository, id).await?,
         };
         if let Some(other) = entry.as_ref().and_then(|entry| self.of_another(entry)) {
@@ -90,9 +90,7 @@ impl Looking<'_> {
             return Err(Error::new(ErrorKind::Refused, message).hint("verify it with the program that made it"));
         }
         let entry = entry.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "there is no such backup")
-                .hint("`list` shows what is there")
-                .hint("the latest is one that a known key signed: if those are `unauthenticated`, give the `verify` line of who signed them, or name the ID")
+            Error::new(ErrorKind::NotFound, "there is no such backup").hint("`list` shows what is there")
         })?;
         Ok(vec![entry.id])
     }
@@ -146,6 +144,17 @@ impl Looking<'_> {
             evidence::record(self.cx, &proof(self.cx, signed, self.depth, &found.damage)).await?;
         }
         Ok(())
+    }
+}
+
+/// What is verified unless something else is named. One that failed before is verified again.
+fn newest(target: &dyn BackupTarget) -> Sought<'_> {
+    Sought {
+        target: target.name(),
+        lineage: None,
+        artifact: None,
+        allow_unauthenticated: false,
+        allow_failed: true,
     }
 }
 

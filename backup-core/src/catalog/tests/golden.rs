@@ -1,6 +1,6 @@
 //! `tests/golden/`: a whole repository in each persisted format there ever was. This version writes the newest byte for byte, and reads them all.
 
-use super::kit::{Kit, NO_PATIENCE, TARGET, holder, manifest};
+use super::kit::{Kit, NO_PATIENCE, TARGET, holder, manifest, series};
 use crate::{
     Context,
     catalog::{
@@ -128,7 +128,7 @@ async fn write(cx: &Context) {
     let lease = Lease::acquire(cx, TARGET, &holder(), "backup", NO_PATIENCE)
         .await
         .unwrap();
-    let claim = claim(cx, TARGET, &holder(), planned).await.unwrap();
+    let claim = claim(cx, series(&repository), &holder(), planned).await.unwrap();
     let manifest = Manifest {
         artifacts: record(&recorder(cx, &repository), claim.id).await,
         findings: vec![Finding {

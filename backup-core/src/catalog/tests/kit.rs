@@ -2,7 +2,9 @@
 
 use crate::{
     Context, Result,
-    catalog::{Artifact, Claim, Format, Holder, Lease, Manifest, Mode, Repository, StoredObject, claim, commit},
+    catalog::{
+        Artifact, Claim, Format, Holder, Lease, Manifest, Mode, Repository, Series, StoredObject, claim, commit,
+    },
     event::{Event, EventSink},
     id::BackupId,
     keys::{Keyring, fresh_key_file},
@@ -109,6 +111,24 @@ pub(crate) fn holder() -> Holder {
     }
 }
 
+/// The backups that [`backup`] makes.
+pub(crate) fn series(repository: &Repository) -> Series<'_> {
+    Series {
+        repository,
+        target: TARGET,
+        lineage: "cluster-1",
+    }
+}
+
+/// A repository that nobody has written to yet.
+pub(crate) fn nowhere() -> Repository {
+    Repository {
+        id: crate::id::Id16([9; 16]),
+        created: jiff::Timestamp::UNIX_EPOCH,
+        trust: crate::catalog::Trust::Unsigned,
+    }
+}
+
 /// The keys of a run with two artifacts.
 pub(crate) fn keys_of(id: BackupId) -> Vec<Key> {
     ["a.pbe", "b.pbe"].map(|name| Key::from(format!("{id}/{name}"))).into()
@@ -166,7 +186,7 @@ pub(crate) struct Run {
 pub(crate) async fn begin(cx: &Context, patience: Duration) -> Result<Run> {
     let repository = Repository::open_or_create(cx, &holder()).await?;
     let lease = Lease::acquire(cx, TARGET, &holder(), "backup", patience).await?;
-    let claim = claim(cx, TARGET, &holder(), keys_of).await?;
+    let claim = claim(cx, series(&repository), &holder(), keys_of).await?;
     for key in &claim.keys {
         cx.store.put(key, "data".into(), PutMode::Overwrite).await?;
     }

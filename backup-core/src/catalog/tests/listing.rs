@@ -19,15 +19,7 @@ async fn entries(cx: &Context) -> Vec<Entry> {
         .unwrap()
 }
 
-async fn latest(cx: &Context) -> Option<BackupId> {
-    let repository = Repository::open(cx).await.unwrap().unwrap();
-    list::latest(cx, &repository, TARGET, |_| true)
-        .await
-        .unwrap()
-        .map(|entry| entry.id)
-}
-
-async fn judge(cx: &Context, id: BackupId, ok: bool) {
+pub(super) async fn judge(cx: &Context, id: BackupId, ok: bool) {
     judge_deep(cx, id, Depth::Content, ok).await;
 }
 
@@ -79,42 +71,6 @@ async fn damaged_manifests_are_entries_of_their_own() {
     ];
     assert_eq!(found, expected);
     assert!(kit.log.text().contains("notes.txt"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_latest_is_the_newest_complete_one_and_what_is_passed_over_is_said() {
-    let [kit, _] = Kit::both();
-    let whole = backup(&kit.cx).await.unwrap();
-    let partial = backup_with(&kit.cx, |manifest| manifest.complete = false)
-        .await
-        .unwrap();
-    backup_with(&kit.cx, |manifest| manifest.target = "postgres.base".into())
-        .await
-        .unwrap();
-    let damaged = backup(&kit.cx).await.unwrap();
-    kit.memory.plant(&layout::manifest(damaged), "gone");
-    assert_eq!(latest(&kit.cx).await, Some(whole));
-    for id in [partial, damaged] {
-        assert!(kit.log.text().contains(&id.to_string()));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_failed_verification_is_shown_and_never_silently_passed_over() {
-    let [kit, _] = Kit::both();
-    let older = backup(&kit.cx).await.unwrap();
-    judge(&kit.cx, older, true).await;
-    let newer = backup(&kit.cx).await.unwrap();
-    judge(&kit.cx, newer, false).await;
-    assert_eq!(latest(&kit.cx).await, Some(newer));
-    let found = entries(&kit.cx).await;
-    assert!(found[0].proof.failed.is_some() && found[0].proof.verified.is_none());
-    assert!(found[1].proof.verified.is_some());
-    let repository = Repository::open(&kit.cx).await.unwrap().unwrap();
-    let good = list::latest(&kit.cx, &repository, TARGET, |entry| entry.proof.failed.is_none())
-        .await
-        .unwrap();
-    assert_eq!(good.unwrap().id, older);
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,26 +127,6 @@ async fn manifests_list_without_a_key_and_are_then_not_authentic() {
     assert_eq!(found[0].state(), State::Complete);
     assert!(!found[0].is_authentic(&keyless));
     assert!(entries(&kit.cx).await[0].is_authentic(&kit.cx));
-}
-
-#[tokio::test(start_paused = true)]
-async fn without_a_key_the_latest_of_anyone_is_still_complete_and_of_the_target() {
-    let [kit, _] = Kit::both();
-    let whole = backup(&kit.cx).await.unwrap();
-    backup_with(&kit.cx, |manifest| manifest.complete = false)
-        .await
-        .unwrap();
-    backup_with(&kit.cx, |manifest| manifest.target = "postgres.base".into())
-        .await
-        .unwrap();
-    let damaged = backup(&kit.cx).await.unwrap();
-    kit.memory.plant(&layout::manifest(damaged), "gone");
-    let mut keyless = kit.cx.clone();
-    keyless.keyring = None;
-    assert_eq!(latest(&keyless).await, None);
-    let repository = Repository::open(&keyless).await.unwrap().unwrap();
-    let found = list::latest_of_anyone(&keyless, &repository, TARGET, |_| true).await;
-    assert_eq!(found.unwrap().unwrap().id, whole);
 }
 
 #[tokio::test(start_paused = true)]

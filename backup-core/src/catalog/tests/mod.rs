@@ -3,6 +3,7 @@ mod committing;
 mod documents;
 mod golden;
 pub(crate) mod kit;
+mod latest;
 mod leasing;
 mod listing;
 mod opening;

@@ -8,7 +8,7 @@ use crate::{
 };
 use backup_core::{
     self as core, Error, ErrorKind, Result,
-    catalog::{Artifact, Entry, Manifest, Repository, State, Trust, list},
+    catalog::{Artifact, Entry, Manifest, Repository, Sought, State, Trust, latest, list},
     id::BackupId,
     target::BackupTarget,
 };
@@ -34,6 +34,18 @@ pub struct Wanted<'a> {
     pub allow_unauthenticated: bool,
     /// What to do where `from`, the first, holds the artifact of the second name instead.
     pub instead: fn(&str, &str) -> String,
+}
+
+impl<'a> Wanted<'a> {
+    fn sought(&self) -> Sought<'a> {
+        Sought {
+            target: self.target.name(),
+            lineage: self.lineage,
+            artifact: Some(self.artifact),
+            allow_unauthenticated: self.allow_unauthenticated,
+            allow_failed: false,
+        }
+    }
 }
 
 impl Origin {
@@ -65,19 +77,17 @@ async fn from_file(wanted: &Wanted<'_>, path: PathBuf) -> Result<Origin> {
 async fn from_backup(cx: &core::Context, wanted: &Wanted<'_>) -> Result<Origin> {
     let (artifact, target) = (wanted.artifact, wanted.target.name());
     let repository = repository::existing(cx).await?;
-    let has = |entry: &Entry, lineage: Option<&str>| {
-        entry.manifest.as_ref().is_ok_and(|signed| {
-            lineage.is_none_or(|lineage| signed.value.lineage == lineage) && find(&signed.value, artifact).is_some()
-        })
+    let has = |entry: &Entry, lineage: &str| {
+        let signed = entry.manifest.as_ref();
+        signed.is_ok_and(|signed| signed.value.lineage == lineage && find(&signed.value, artifact).is_some())
     };
     let entry = match wanted.at.unwrap_or(At::Latest) {
-        At::Latest => repository::latest(cx, &repository, target, |entry| has(entry, wanted.lineage)).await?,
+        At::Latest => latest(cx, &repository, wanted.sought()).await?,
         At::Id(id) => list::entry(cx, &repository, id).await?,
     };
     let entry = entry.ok_or_else(|| {
         Error::new(ErrorKind::NotFound, format!("there is no such backup of {artifact}"))
             .hint(format!("`{} list` shows what is there", wanted.program))
-            .hint("the latest is one that a known key signed: if those are `unauthenticated`, give the `verify` line of who signed them, or --at ID")
     })?;
     let authentic = entry.is_authentic(cx);
     let signed = *entry.manifest?;
@@ -92,7 +102,7 @@ async fn from_backup(cx: &core::Context, wanted: &Wanted<'_>) -> Result<Origin> 
     let (found, id) = (found.clone(), signed.value.id);
     let other = newest_other(cx, &repository, |entry| {
         let good = entry.target() == Some(target) && entry.state() == State::Complete && entry.is_authentic(cx);
-        good && entry.id != id && entry.proof.failed.is_none() && has(entry, Some(&signed.value.lineage))
+        good && entry.id != id && entry.proof.failed.is_none() && has(entry, &signed.value.lineage)
     })
     .await;
     Ok(Origin::Backup(Box::new(FromBackup {

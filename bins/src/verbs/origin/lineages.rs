@@ -3,12 +3,12 @@
 use crate::repository;
 use backup_core::{
     self as core, Result,
-    catalog::{Entry, Manifest, State, list},
+    catalog::{Entry, Manifest, list},
     target::BackupTarget,
 };
 use futures::TryStreamExt;
 
-/// The newest complete backup of `target` in each lineage, newest first: of those that a known key signed, or if there are none, of those that
+/// The newest backup of `target` in each lineage, newest first: of those that a known key signed, or if there are none, of those that
 /// nobody vouches for. Reads every manifest; memory is one for each lineage. Reads from the store only.
 ///
 /// # Errors
@@ -18,7 +18,7 @@ pub async fn newest_of_each(cx: &core::Context, target: &dyn BackupTarget) -> Re
     let (mut signed, mut anyones) = (Vec::new(), Vec::new());
     let mut entries = std::pin::pin!(list::entries(cx, &repository).await?);
     while let Some(entry) = entries.try_next().await? {
-        if entry.target() != Some(target.name()) || entry.state() != State::Complete {
+        if entry.target() != Some(target.name()) {
             continue;
         }
         let kept = if entry.is_authentic(cx) {

@@ -103,7 +103,11 @@ fn begin_run(kit: &Arc<Kit>, world: &Arc<World>, target: usize) -> JoinHandle<Re
         let target = TARGETS[target];
         let repository = Repository::open_or_create(&cx, &holder()).await?;
         let lease = Lease::acquire(&cx, target, &holder(), "backup", Duration::from_secs(30)).await?;
-        let claim = crate::catalog::claim(&cx, target, &holder(), crate::catalog::tests::kit::keys_of).await?;
+        let series = crate::catalog::Series {
+            target,
+            ..crate::catalog::tests::kit::series(&repository)
+        };
+        let claim = crate::catalog::claim(&cx, series, &holder(), crate::catalog::tests::kit::keys_of).await?;
         let holds = Holds::new(&world, claim.id, cx.clock.now());
         world.plant(&kit, Key::from(format!("{}/notes.txt", claim.id)));
         for key in &claim.keys {

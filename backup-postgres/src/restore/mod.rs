@@ -5,6 +5,7 @@
 //! damaged, cut or unauthentic dump never commits, and neither does a restore whose own process is killed.
 
 mod closing;
+mod create_options;
 mod feed;
 mod fresh;
 mod globals;

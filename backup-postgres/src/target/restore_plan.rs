@@ -1,6 +1,10 @@
 //! What a restore is going to do: everything that can be known before the first change.
 
-use super::{PgDump, RestoreRequest, Way, restore_version::demand_version, unknown_layout};
+use super::{
+    PgDump, RestoreRequest, Way,
+    restore_version::{changed_defaults, demand_version},
+    unknown_layout,
+};
 use crate::{
     ClientTools, ServerFacts, Session,
     archive::{Contents, Limits, QualifiedName, Walked, checked, read_contents},
@@ -74,6 +78,11 @@ impl PgDump {
                 demand_source(request, &contents.header.database)?;
                 demand_roles(&session, request, &contents).await?;
                 plan.findings.extend(unread_privileges(&request.database, &contents));
+                if request.way != Way::InPlace {
+                    let header = &contents.header;
+                    plan.findings
+                        .extend(changed_defaults(&request.database, plan.facts.version, header));
+                }
                 if request.way == Way::InPlace {
                     self.compare(&mut plan, &request.database, &contents).await?;
                 }

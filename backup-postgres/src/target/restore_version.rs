@@ -1,7 +1,13 @@
 //! Onto which servers a dump can go.
 
 use crate::{ServerVersion, archive::ArchiveHeader};
-use backup_core::{Error, ErrorKind, Result};
+use backup_core::{
+    Error, ErrorKind, Result,
+    event::{Finding, Severity},
+};
+
+/// The first version in which not everyone may create objects in the schema `public` of a new database.
+const KEEPS_PUBLIC: u32 = 15;
 
 /// A dump goes onto a server of the version that it was made from, or of a newer one. `pg_dump` writes for its server what that server has: clauses,
 /// privileges and functions that an older one may not know, found out only in the middle of the restore.
@@ -22,4 +28,18 @@ pub(super) fn demand_version(database: &str, server: ServerVersion, dump: &Archi
         ))),
         _ => Ok(()),
     }
+}
+
+/// What is otherwise in a database that is made on a newer server, and that `pg_dump` of the old one did not write down.
+pub(super) fn changed_defaults(database: &str, server: ServerVersion, dump: &ArchiveHeader) -> Option<Finding> {
+    let made_by = dump.dump_major()?;
+    (made_by < KEEPS_PUBLIC && server.major() >= KEEPS_PUBLIC).then(|| Finding {
+        severity: Severity::Note,
+        subject: database.to_owned(),
+        message: format!(
+            "on a server {made_by} everyone may create objects in the schema public, in a new database of a server {} only its owner",
+            server.major()
+        ),
+        hint: Some("if applications rely on it: GRANT CREATE ON SCHEMA public TO PUBLIC, or better to their roles".into()),
+    })
 }

@@ -27,6 +27,10 @@ fn walk(bytes: &[u8], piece: usize) -> backup_core::Result<Contents> {
     }
 }
 
+fn names<T: ToString>(roles: &BTreeSet<T>) -> Vec<String> {
+    roles.iter().map(ToString::to_string).collect()
+}
+
 #[test]
 fn what_each_pg_dump_wrote_is_read_to_the_last_byte() {
     for (name, bytes) in ARCHIVES {
@@ -37,7 +41,6 @@ fn what_each_pg_dump_wrote_is_read_to_the_last_byte() {
         let versions = (contents.header.server_major(), contents.dump_major());
         assert_eq!(versions, (Some(major), Some(major)), "{name}");
         assert_eq!(contents.unread_privileges, 0, "{name}");
-        let names = |roles: &BTreeSet<String>| roles.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(names(&contents.owners), ["golden_owner"], "{name}");
         assert_eq!(names(&contents.grantees), ["golden reader"], "{name}");
         let counts =
@@ -45,10 +48,9 @@ fn what_each_pg_dump_wrote_is_read_to_the_last_byte() {
         assert_eq!(counts, [1; 5], "{name}");
         assert_eq!(contents.count("STATISTICS DATA") > 0, name == "18-statistics");
         let database = contents.database.as_ref().unwrap();
-        assert!(
-            database.create.starts_with("CREATE DATABASE golden ") && database.owner == "golden_owner",
-            "{name}"
-        );
+        let (create, owner) = (database.create.to_string(), database.owner.to_string());
+        assert!(create.starts_with("CREATE DATABASE golden "), "{name}: {create}");
+        assert_eq!(owner, "golden_owner", "{name}");
         for piece in [1, 2, 7, 4096] {
             assert_eq!(walk(bytes, piece).unwrap(), contents, "{name} in pieces of {piece}");
         }
@@ -74,7 +76,7 @@ fn tables_and_rows_are_those_that_were_dumped() {
         let mut rows: Vec<_> = contents
             .data
             .iter()
-            .map(|data| (data.table.name.as_str(), data.rows))
+            .map(|data| (data.table.name.to_string(), data.rows))
             .collect();
         rows.sort_unstable();
         let counts = [
@@ -89,7 +91,7 @@ fn tables_and_rows_are_those_that_were_dumped() {
         assert_eq!(counted, !name.ends_with("compressed"));
         assert_eq!(
             rows,
-            counts.map(|(table, rows)| (table, counted.then_some(rows))),
+            counts.map(|(table, rows)| (table.to_owned(), counted.then_some(rows))),
             "{name}"
         );
         assert_eq!(contents.rows(), counted.then_some(79));

@@ -1,5 +1,6 @@
 //! Roles and tablespaces from a `pg_dumpall --globals-only`.
 
+use super::globals_version::known_to;
 use crate::{
     ServerSettings, Session,
     connection::get,
@@ -13,8 +14,6 @@ use zeroize::Zeroizing;
 
 /// Far above any real one: 10,000 roles take about 3 MB.
 const LARGEST: usize = 64 << 20;
-/// The first version that holds to it that who grants a membership must have been allowed to.
-const CHECKS_GRANTORS: u32 = 16;
 const COMPLETE: &str = "-- PostgreSQL database cluster dump complete";
 
 /// What becomes of roles and tablespaces that the server has.
@@ -57,7 +56,7 @@ impl GlobalsPlan {
     /// 64 MiB at most.
     ///
     /// # Errors
-    /// Those of the stream; `Damaged` if the dump is cut; `Refused` if it holds commands for `psql`; those of [`Session::connect`].
+    /// Those of the stream; `Damaged` if the dump is cut; `Refused` if it holds commands for `psql`, or what only a newer server knows; those of [`Session::connect`].
     pub async fn new(
         settings: &ServerSettings,
         sql: impl Stream<Item = Result<Bytes>> + Send + Unpin,
@@ -70,11 +69,7 @@ impl GlobalsPlan {
             spaces: names(&session, "SELECT spcname FROM pg_catalog.pg_tablespace").await?,
         };
         let (script, effect) = selected(&text, &there, existing);
-        let script = if session.version().major() >= CHECKS_GRANTORS {
-            without_unchecked_grantors(&script)
-        } else {
-            script
-        };
+        let script = known_to(session.version(), script)?;
         Ok(Self {
             script,
             settings: settings.clone(),
@@ -199,29 +194,6 @@ fn selected(text: &str, there: &There, existing: Existing) -> (Zeroizing<String>
     (script, effect)
 }
 
-/// Older servers wrote down who had granted a membership and never looked at it again: he may not be allowed to any more, and his own right may come later in
-/// the dump. So whoever restores grants it, as it is with a newer `pg_dumpall` of such a server. Since 16 there is a word on inheritance in each membership.
-fn without_unchecked_grantors(script: &str) -> Zeroizing<String> {
-    let mut kept = Zeroizing::new(String::with_capacity(script.len()));
-    for statement in statements(script) {
-        match unchecked_grantor(statement) {
-            Some(grant) => kept.push_str(&format!("{grant};")),
-            None => kept.push_str(statement),
-        }
-        kept.push('\n');
-    }
-    kept
-}
-
-/// `GRANT team TO member WITH ADMIN OPTION`, if `GRANTED BY somebody;` follows.
-fn unchecked_grantor(statement: &str) -> Option<&str> {
-    let (_, _, rest) = identifier::split(statement.strip_prefix("GRANT ")?)?;
-    let (_, _, rest) = identifier::split(rest.strip_prefix(" TO ")?)?;
-    let by = rest.strip_prefix(" WITH ADMIN OPTION").unwrap_or(rest);
-    let (_, _, end) = identifier::split(by.strip_prefix(" GRANTED BY ")?)?;
-    (end == ";").then(|| &statement[..statement.len() - by.len()])
-}
-
 /// Its first two words: what follows may be the hash of a password.
 fn beginning(statement: &str) -> String {
     statement.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
@@ -318,17 +290,6 @@ mod tests {
             .collect();
         assert_eq!(statements(&script), all);
         assert_eq!((effect.existed, effect.left_out), (vec!["kernel".into()], vec![]));
-    }
-
-    #[test]
-    fn grantors_that_a_server_before_16_wrote_down_are_left_out_and_no_others() {
-        let script = "GRANT a TO b GRANTED BY c;\nGRANT \"a b\" TO \"c d\" WITH ADMIN OPTION GRANTED BY \"e GRANTED BY f\";\n\
-            GRANT a TO b WITH INHERIT TRUE GRANTED BY c;\nGRANT a TO b;\nGRANT ALL ON TABLESPACE fast TO team GRANTED BY x;\n";
-        assert_eq!(
-            *without_unchecked_grantors(script),
-            "GRANT a TO b;\nGRANT \"a b\" TO \"c d\" WITH ADMIN OPTION;\nGRANT a TO b WITH INHERIT TRUE GRANTED BY c;\nGRANT a TO b;\n\
-            GRANT ALL ON TABLESPACE fast TO team GRANTED BY x;\n"
-        );
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ mod create_options;
 mod feed;
 mod fresh;
 mod globals;
+mod globals_version;
 mod in_place;
 mod into_fresh;
 mod lock_watch;

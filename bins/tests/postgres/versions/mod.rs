@@ -73,6 +73,7 @@ fn a_dump_of_a_newer_server_is_refused_by_an_older_one_before_anything_is_touche
         server.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
         server.psql(name, "CREATE TABLE t (x int)");
     }
+    content::make_roles(&new, name);
     let mut bed = bed(&new, 18);
     bed.dump(name);
     bed.server(&old);
@@ -86,6 +87,14 @@ fn a_dump_of_a_newer_server_is_refused_by_an_older_one_before_anything_is_touche
         bed.run(&[&["restore", name], arguments].concat())
             .ends_with(11)
             .says(&["was made from a server 18, and this server is older: 15.", "HINT: "]);
+    }
+    for arguments in [&["--dry-run"][..], &["--confirm", "127.0.0.1"]] {
+        bed.run(&[&["restore", "--globals"], arguments].concat())
+            .ends_with(11)
+            .says(&[
+                "dumped from a server 16 or newer, and this server is older: 15.",
+                "HINT: ",
+            ]);
     }
     assert_eq!(fingerprint(&old, name), before);
     assert_eq!(
@@ -288,4 +297,27 @@ fn same(now: &str, before: &str) {
         differing(&now_lines, &before_lines),
         differing(&before_lines, &now_lines)
     );
+}
+
+#[test]
+fn newer_client_programs_that_come_first_in_path_are_not_taken_where_the_servers_own_are_there_too() {
+    let server = server(15);
+    let name = "path_first";
+    server.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE template0"));
+    server.psql(name, "CREATE TABLE t AS SELECT 1 AS x");
+    let mut bed = Bed::folder();
+    bed.server(&server);
+    let (newest, newer) = (postgres_binaries(18), postgres_binaries(17));
+    bed.set(
+        "PATH",
+        &format!("{}:{}:/usr/bin:/bin", newest.display(), newer.display()),
+    );
+    let id = bed.dump(name);
+    let manifest = std::fs::read_to_string(bed.path(&format!("store/_pbe/manifests/{id}.json"))).unwrap();
+    assert!(manifest.contains(r#""pg_dump_version":"15."#), "{manifest}");
+    bed.run(&["verify"]).succeeds();
+    server.psql(name, "DELETE FROM t");
+    bed.run(&["restore", name, "--dry-run"]).succeeds();
+    bed.run(&["restore", name, "--confirm", name]).succeeds();
+    assert_eq!(server.psql(name, "SELECT x FROM t"), "1");
 }

@@ -78,13 +78,11 @@ impl PgDump {
                 demand_source(request, &contents.header.database)?;
                 demand_roles(&session, request, &contents).await?;
                 plan.findings.extend(unread_privileges(&request.database, &contents));
-                if request.way != Way::InPlace {
-                    let header = &contents.header;
-                    plan.findings
-                        .extend(changed_defaults(&request.database, plan.facts.version, header));
-                }
                 if request.way == Way::InPlace {
                     self.compare(&mut plan, &request.database, &contents).await?;
+                } else {
+                    let changed = changed_defaults(&request.database, plan.facts.version, &contents.header);
+                    plan.findings.extend(changed);
                 }
                 plan.contents = Some(contents);
             }

@@ -12,7 +12,7 @@ help:
 	@echo 'PyPI wheels, and test servers built from the Go module proxy. Beside package installs, and the caches of cargo and'
 	@echo 'pip, they write only to'
 	@echo '  target/                             (CARGO_TARGET_DIR)'
-	@echo '  ~/.cache/platform-backup            (PLATFORM_BACKUP_CACHE) built servers and a Python environment'
+	@echo '  ~/.cache/platform-backup            (PLATFORM_BACKUP_CACHE) built servers, PostgreSQL 14 to 18, a Python environment'
 	@echo '  $$TMPDIR                             server folders, removed when they stop'
 
 demo:

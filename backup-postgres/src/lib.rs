@@ -74,6 +74,7 @@ mod facts;
 mod hazards;
 mod live_groups;
 mod passfile;
+mod relay;
 pub mod restore;
 mod schema_version;
 mod settings;

@@ -66,12 +66,22 @@ pub struct DatabaseEntry {
     pub properties: Vec<String>,
 }
 
+fn major(version: &str) -> Option<u32> {
+    let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
 impl ArchiveHeader {
     /// Major version of the `pg_dump` that wrote it; `pg_restore` must not be older.
     #[must_use]
     pub fn dump_major(&self) -> Option<u32> {
-        let digits: String = self.dump_version.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().ok()
+        major(&self.dump_version)
+    }
+
+    /// Major version of the server that was dumped; the server of a restore must not be older.
+    #[must_use]
+    pub fn server_major(&self) -> Option<u32> {
+        major(&self.server_version)
     }
 }
 

@@ -36,30 +36,18 @@ pub async fn check_server(facts: &ServerFacts, locations: &ToolLocations, now: T
 }
 
 async fn tools(facts: &ServerFacts, locations: &ToolLocations) -> Finding {
-    let major = facts.version.major();
-    match ClientTools::find_nearest(locations, major).await {
-        Ok(tools) if tools.version().major > major => finding(
-            Severity::Warning,
-            "versions",
-            format!(
-                "the client programs are of version {}, newer than the server's {major}: dumps work, a restore may fail on parameters that the server does not know",
-                tools.version().major
-            ),
-            Some(format!("install the package postgresql-client-{major}")),
-        ),
-        Ok(tools) => finding(
-            Severity::Note,
-            "versions",
-            format!(
-                "server {}, client programs {} in {}",
-                facts.version,
-                tools.version(),
-                tools.folder().display()
-            ),
-            None,
-        ),
+    match ClientTools::find(locations, facts.version.major()).await {
+        Ok(tools) => tools
+            .newer_than(facts.version.major())
+            .unwrap_or_else(|| versions(facts, &tools)),
         Err(error) => of_error("versions", &error),
     }
+}
+
+fn versions(facts: &ServerFacts, tools: &ClientTools) -> Finding {
+    let (version, folder) = (tools.version(), tools.folder().display());
+    let message = format!("server {}, client programs {version} in {folder}", facts.version);
+    finding(Severity::Note, "versions", message, None)
 }
 
 pub(super) fn finding(severity: Severity, subject: &str, message: String, hint: Option<String>) -> Finding {

@@ -5,6 +5,7 @@ use crate::{
     archive::{Checked, Limits, Walked, checked},
     client_process::{ClientProcess, Ended, Streams},
     passfile::{self, Carrier},
+    relay::Relay,
 };
 use backup_core::{Error, ErrorKind, Result};
 use bytes::Bytes;
@@ -34,7 +35,8 @@ pub(super) async fn restore_into(
     options: &[&str],
     dump: impl Stream<Item = Result<Bytes>> + Send + 'static,
 ) -> Result<Walked> {
-    let settings = target.settings;
+    let relay = unless_cancelled(target.cancel, Relay::if_needed(target)).await?;
+    let settings = &relay.as_ref().map_or_else(|| target.settings.clone(), Relay::settings);
     let carrier = settings.password().map(|_| Carrier::Stdout.path());
     let name = format!("--dbname={}", settings.conninfo(target.database, carrier));
     let arguments = [&["--exit-on-error", "--no-password", &name], options].concat();
@@ -43,7 +45,17 @@ pub(super) async fn restore_into(
         stdout: passfile::stream(settings.password())?,
     };
     let process = ClientProcess::spawn(&target.tools.program("pg_restore"), &arguments, streams)?;
-    unless_cancelled(target.cancel, feed(process, dump, refused)).await
+    let fed = feed(process, dump, refused);
+    unless_cancelled(target.cancel, relayed(relay, fed)).await
+}
+
+/// `fed`, with the relay at its side. If the relay fails, `fed` is dropped, and the program with it.
+async fn relayed<T>(relay: Option<Relay>, fed: impl Future<Output = Result<T>>) -> Result<T> {
+    let Some(relay) = relay else { return fed.await };
+    tokio::select! {
+        fed = fed => fed,
+        error = relay.run() => Err(error),
+    }
 }
 
 /// The server's own sentence, and what can be done about it.

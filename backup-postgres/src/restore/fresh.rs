@@ -1,6 +1,6 @@
 //! Restore into a database that nobody sees until it is complete.
 
-use super::{RestoreTarget, feed::restore_into};
+use super::{RestoreTarget, create_options::known_to, feed::restore_into};
 use crate::{
     ServerSettings, ServerVersion, Session,
     archive::{Contents, Walked},
@@ -44,6 +44,7 @@ impl FreshDatabase {
             Some(entry) => create_statement(&entry.create, &entry.owner, &name)?,
             None => format!("CREATE DATABASE {} WITH TEMPLATE = template0", quoted(&name)),
         };
+        let sql = known_to(admin.version(), sql, &format!("CREATE DATABASE {}", quoted(&name)));
         admin.execute(&sql).await.map_err(|error| {
             error
                 .context(format!("database {name} cannot be created"))

@@ -1,5 +1,6 @@
 //! Roles and tablespaces from a `pg_dumpall --globals-only`.
 
+use super::globals_version::known_to;
 use crate::{
     ServerSettings, Session,
     connection::get,
@@ -55,7 +56,7 @@ impl GlobalsPlan {
     /// 64 MiB at most.
     ///
     /// # Errors
-    /// Those of the stream; `Damaged` if the dump is cut; `Refused` if it holds commands for `psql`; those of [`Session::connect`].
+    /// Those of the stream; `Damaged` if the dump is cut; `Refused` if it holds commands for `psql`, or what only a newer server knows; those of [`Session::connect`].
     pub async fn new(
         settings: &ServerSettings,
         sql: impl Stream<Item = Result<Bytes>> + Send + Unpin,
@@ -68,6 +69,7 @@ impl GlobalsPlan {
             spaces: names(&session, "SELECT spcname FROM pg_catalog.pg_tablespace").await?,
         };
         let (script, effect) = selected(&text, &there, existing);
+        let script = known_to(session.version(), script)?;
         Ok(Self {
             script,
             settings: settings.clone(),

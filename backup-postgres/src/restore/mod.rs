@@ -5,9 +5,11 @@
 //! damaged, cut or unauthentic dump never commits, and neither does a restore whose own process is killed.
 
 mod closing;
+mod create_options;
 mod feed;
 mod fresh;
 mod globals;
+mod globals_version;
 mod in_place;
 mod into_fresh;
 mod lock_watch;

@@ -5,7 +5,8 @@ pub(crate) fn statements(script: &str) -> Vec<&str> {
     let bytes = script.as_bytes();
     let (mut found, mut start, mut at) = (Vec::new(), 0, 0);
     while at < bytes.len() {
-        let begins = script[start..at].trim().is_empty();
+        // Bytes: a character outside of quotes may be of several, in a dump that is damaged.
+        let begins = bytes[start..at].trim_ascii().is_empty();
         match bytes[at] {
             b'\'' | b'"' => at = after_quoted(script, at),
             b'-' if bytes.get(at + 1) == Some(&b'-') => {
@@ -51,6 +52,7 @@ pub(super) fn after_line(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_script_falls_into_its_statements_whatever_stands_in_its_strings() {
@@ -67,5 +69,22 @@ mod tests {
         );
         assert!(statements("-- nothing\n\n").is_empty());
         assert_eq!(statements("SELECT 'open"), ["SELECT 'open"]);
+    }
+
+    #[test]
+    fn characters_of_several_bytes_are_read_wherever_they_stand() {
+        assert_eq!(
+            statements("GR\u{fffd}NT a TO ü;\u{3000}GRANT b;-- ü\n\\ü"),
+            ["GR\u{fffd}NT a TO ü;", "GRANT b;", "\\ü"]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_odd_to_be_read(text in "(GRANT |REVOKE | TO |'|\"|;|--|\n|\\\\|ü|\u{3000}|x|\\PC){0,40}") {
+            let found = statements(&text);
+            prop_assert!(found.iter().all(|statement| text.contains(statement)));
+            let (_, _) = (crate::sql::grantees(&text), crate::sql::identifier::split(&text));
+        }
     }
 }

@@ -88,6 +88,7 @@ pub(super) async fn backup(target: &PgDump, cx: &Context, plan: &Plan, recording
     };
     let mut outcome = Outcome {
         details: to_json(&details)?,
+        findings: Vec::from_iter(run.tools.newer_than(run.facts.version.major())),
         ..Outcome::default()
     };
     if matches!(target.selection, Selection::AllExcept(_)) {

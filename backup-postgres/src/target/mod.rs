@@ -6,6 +6,7 @@ mod naming;
 mod plan;
 mod restore;
 mod restore_plan;
+mod restore_version;
 mod verify;
 
 use crate::{ServerSettings, ToolLocations, restore::unless_cancelled};

@@ -1,6 +1,10 @@
 //! What a restore is going to do: everything that can be known before the first change.
 
-use super::{PgDump, RestoreRequest, Way, unknown_layout};
+use super::{
+    PgDump, RestoreRequest, Way,
+    restore_version::{changed_defaults, demand_version},
+    unknown_layout,
+};
 use crate::{
     ClientTools, ServerFacts, Session,
     archive::{Contents, Limits, QualifiedName, Walked, checked, read_contents},
@@ -53,8 +57,11 @@ impl PgDump {
             (Way::Create | Way::Swap, true) => read_contents(dump, Limits::default()).await?,
             (Way::InPlace, _) | (Way::Create | Way::Swap, false) => whole(cx, request, dump).await?,
         };
+        if let Some(contents) = &contents {
+            demand_version(&request.database, facts.version, &contents.header)?;
+        }
         let needed = contents.as_ref().and_then(Contents::dump_major).unwrap_or(0);
-        let tools = ClientTools::find_nearest(&self.tools, facts.version.major().max(needed)).await?;
+        let tools = ClientTools::find(&self.tools, facts.version.major().max(needed)).await?;
         let mut plan = RestorePlan {
             tables: contents.as_ref().map(|contents| contents.tables.len() as u64),
             replaced: Vec::new(),
@@ -73,6 +80,9 @@ impl PgDump {
                 plan.findings.extend(unread_privileges(&request.database, &contents));
                 if request.way == Way::InPlace {
                     self.compare(&mut plan, &request.database, &contents).await?;
+                } else {
+                    let changed = changed_defaults(&request.database, plan.facts.version, &contents.header);
+                    plan.findings.extend(changed);
                 }
                 plan.contents = Some(contents);
             }

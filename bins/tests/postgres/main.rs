@@ -19,4 +19,5 @@ mod settings;
 mod signals;
 mod store;
 mod unread;
+mod versions;
 mod whole_job;

@@ -36,7 +36,10 @@ fn client_programs_come_from_the_named_folder_alone() {
     bed.dump("tooled");
     bed.run(&["--database", "tooled", "--pg-bin", "/nonexistent"])
         .ends_with(3)
-        .says(&["no pg_dump was found", "HINT: "]);
+        .says(&[
+            "no pg_dump, pg_dumpall, pg_restore were found in /nonexistent",
+            "HINT: ",
+        ]);
 }
 
 #[test]

@@ -68,11 +68,19 @@ pub(crate) fn exists(server: &Postgres, name: &str) -> bool {
 }
 
 pub(crate) async fn dump(server: &Postgres, name: &str, compression: Compression) -> Bytes {
+    dump_by(&tools().await, server, name, compression).await
+}
+
+/// By these client programs.
+pub(crate) async fn dump_with(tools: &ClientTools, server: &Postgres, name: &str) -> Bytes {
+    dump_by(tools, server, name, Compression::None).await
+}
+
+async fn dump_by(tools: &ClientTools, server: &Postgres, name: &str, compression: Compression) -> Bytes {
     let settings = settings(server);
-    let tools = tools().await;
     let request = DumpRequest {
         settings: &settings,
-        tools: &tools,
+        tools,
         database: name,
         encoding: Some("UTF8"),
         compression,

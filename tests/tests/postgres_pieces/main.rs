@@ -10,6 +10,7 @@ mod globals;
 mod hostile;
 mod in_place;
 mod lock_watch;
+mod relay;
 mod secrets;
 mod target;
 mod tls;

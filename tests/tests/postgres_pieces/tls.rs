@@ -21,7 +21,7 @@ const CERTIFICATES: &str = "set -e; chmod 0755 .
     chmod 0644 *.pem; chmod 0600 *.key
     if [ $(id -u) = 0 ]; then chgrp postgres *.key; chmod 0640 *.key; fi";
 
-fn certificates() -> TempDir {
+pub(crate) fn certificates() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut shell = Command::new("sh");
     let made = shell
@@ -33,7 +33,7 @@ fn certificates() -> TempDir {
     folder
 }
 
-fn server(folder: &Path, name: &str) -> Postgres {
+pub(crate) fn server(folder: &Path, name: &str) -> Postgres {
     let file = |name: &str| folder.join(name).display().to_string();
     Postgres::start_with(&PostgresOptions {
         settings: vec![
@@ -115,13 +115,11 @@ const CLIENT: &str = "set -e
     printf 'hostssl all teller 127.0.0.1/32 cert\\nhost all all 127.0.0.1/32 scram-sha-256\\nlocal all all scram-sha-256\\n' > hba
     chmod 0644 hba";
 
-#[tokio::test]
-async fn a_client_certificate_logs_in_without_a_password_and_pg_dump_shows_it_too() {
-    let folder = certificates();
+/// A server that takes the role `teller` by its certificate alone, and the settings for it. `folder` has the [`certificates`].
+pub(crate) fn certificate_alone(folder: &Path) -> (ServerSettings, Postgres) {
     let mut shell = Command::new("sh");
-    let made = shell.args(["-c", CLIENT]).current_dir(folder.path()).output().unwrap();
+    let made = shell.args(["-c", CLIENT]).current_dir(folder).output().unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    let path = |name: &str| folder.path().join(name);
     let server = Postgres::start_with(&PostgresOptions {
         settings: [
             ("ssl_cert_file", "cert.pem"),
@@ -129,25 +127,35 @@ async fn a_client_certificate_logs_in_without_a_password_and_pg_dump_shows_it_to
             ("ssl_ca_file", "ca.pem"),
             ("hba_file", "hba"),
         ]
-        .map(|(name, file)| (name.to_owned(), path(file).display().to_string()))
+        .map(|(name, file)| (name.to_owned(), folder.join(file).display().to_string()))
         .into_iter()
         .chain([("ssl".to_owned(), "on".to_owned())])
         .collect(),
         ..PostgresOptions::default()
     });
     server.psql("postgres", "CREATE ROLE teller LOGIN SUPERUSER");
-    let bare = ServerSettings {
+    let good = ServerSettings {
         user: "teller".into(),
         password: None,
         sslmode: SslMode::Require,
+        sslcert: Some(folder.join("teller.pem")),
+        sslkey: Some(folder.join("teller.key")),
         ..settings(&server)
     };
-    assert_eq!(connects(&bare).await.unwrap_err().kind(), ErrorKind::SourceFailed);
-    let good = ServerSettings {
-        sslcert: Some(path("teller.pem")),
-        sslkey: Some(path("teller.key")),
-        ..bare.clone()
+    (good, server)
+}
+
+#[tokio::test]
+async fn a_client_certificate_logs_in_without_a_password_and_pg_dump_shows_it_too() {
+    let folder = certificates();
+    let path = |name: &str| folder.path().join(name);
+    let (good, _server) = certificate_alone(folder.path());
+    let bare = ServerSettings {
+        sslcert: None,
+        sslkey: None,
+        ..good.clone()
     };
+    assert_eq!(connects(&bare).await.unwrap_err().kind(), ErrorKind::SourceFailed);
     connects(&good).await.unwrap();
     pg_dump_agrees(&good, &bare).await;
     for (sslcert, sslkey) in [

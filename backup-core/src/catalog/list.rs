@@ -7,7 +7,7 @@ use super::{
 use crate::{
     Context, Error, ErrorKind, Result,
     event::{Event, Finding, Quiet, Severity},
-    id::BackupId,
+    id::{BackupId, RepositoryId},
     store::{Key, ListDepth, ListEntry},
 };
 use futures::{Stream, StreamExt, TryStreamExt, stream};
@@ -197,6 +197,24 @@ pub(super) async fn newest_after(cx: &Context, series: Series<'_>, after: Timest
         let ours = entry.manifest.as_ref().is_ok_and(|signed| is_of_series(&signed.value));
         if ours && entry.is_authentic(cx) {
             return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
+/// The newest backup that a known key signed, and the repository that it says it belongs to. Reads one manifest, unless others come before it.
+pub(super) async fn repository_of_newest(cx: &Context) -> Result<Option<(BackupId, RepositoryId)>> {
+    let quiet = Context {
+        events: Arc::new(Quiet),
+        ..cx.clone()
+    };
+    for id in ids(&quiet).await? {
+        let key = layout::manifest(id);
+        match document::read::<Manifest>(cx.store.as_ref(), &key, cx.keyring.as_deref()).await {
+            Ok(Some(read)) if read.trust.is_signed() => return Ok(Some((id, read.value.repository))),
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Refused) => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(None)

@@ -1,9 +1,14 @@
 //! The repository itself: a random id, bound into everything that is written to it.
 
+mod restore;
+
+pub use restore::{Restored, restore};
+
 use super::{
     Holder, Lease,
     document::{self, Document, Format, Kind, Trust},
     layout::{MANIFESTS, REPOSITORY},
+    list,
 };
 use crate::{
     Context, Error, ErrorKind, Result,
@@ -20,12 +25,26 @@ pub(crate) const LEASE: &str = "repository";
 /// Longer than a dead first writer's lease lives.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Every object is bound to the id in it.
+const REBUILT: &str =
+    "`backup-admin repository restore` makes it anew from the signed manifests, which all name its id";
+
 /// What stands in `repository.json`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct RepositoryDocument {
     format: Format,
     id: RepositoryId,
     created: Timestamp,
+}
+
+impl RepositoryDocument {
+    fn new(id: RepositoryId, created: Timestamp) -> Self {
+        Self {
+            format: Format,
+            id,
+            created,
+        }
+    }
 }
 
 impl Document for RepositoryDocument {
@@ -47,24 +66,69 @@ impl Repository {
     /// Opens the repository; `None` if nothing was ever written to it.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] if its document is damaged, or gone while there are manifests.
+    /// [`ErrorKind::Damaged`] if its document is damaged, or gone while there are manifests. Where there is a key that verifies, [`ErrorKind::Refused`] if
+    /// nobody signed it, and [`ErrorKind::Key`] if somebody unknown did: whoever may write to the store could have put it there.
     pub async fn open(cx: &Context) -> Result<Option<Self>> {
-        let key = Key::from(REPOSITORY);
-        let read = document::read::<RepositoryDocument>(cx.store.as_ref(), &key, cx.keyring.as_deref()).await?;
-        if let Some(read) = read {
-            return Ok(Some(Self {
-                id: read.value.id,
-                created: read.value.created,
-                trust: read.trust,
-            }));
+        let read = Self::read(cx).await.map_err(|error| match error.kind() {
+            ErrorKind::Damaged => error.hint(REBUILT),
+            _ => error,
+        });
+        if let Some(repository) = read? {
+            repository.demand_trust(cx)?;
+            return Ok(Some(repository));
         }
         let mut manifests = cx.store.list(&Key::from(MANIFESTS), ListDepth::Delimited);
         if manifests.try_next().await?.is_some() {
             let message = format!("{REPOSITORY} is missing although there are manifests");
-            return Err(Error::new(ErrorKind::Damaged, message)
-                .hint("bring it back from a copy of the repository: every object is bound to the id in it"));
+            return Err(Error::new(ErrorKind::Damaged, message).hint(REBUILT));
         }
         Ok(None)
+    }
+
+    /// What the document says, whoever wrote it.
+    async fn read(cx: &Context) -> Result<Option<Self>> {
+        let key = Key::from(REPOSITORY);
+        let read = document::read::<RepositoryDocument>(cx.store.as_ref(), &key, cx.keyring.as_deref()).await?;
+        Ok(read.map(|read| Self {
+            id: read.value.id,
+            created: read.value.created,
+            trust: read.trust,
+        }))
+    }
+
+    fn demand_trust(&self, cx: &Context) -> Result<()> {
+        let wrong = |kind, what: &str| Err(Error::new(kind, format!("{REPOSITORY} {what}")).hint(REBUILT));
+        match self.trust {
+            _ if !cx.authenticates() => Ok(()),
+            Trust::Signed(_) => Ok(()),
+            Trust::Unsigned => wrong(
+                ErrorKind::Refused,
+                "is not signed, and a key is given that would prove who wrote it",
+            ),
+            Trust::UnknownSigner(key) => wrong(
+                ErrorKind::Key,
+                &format!(
+                    "is signed by {key}, a key that is not known here: it was replaced, or the key file lacks its `verify` line"
+                ),
+            ),
+        }
+    }
+
+    /// Demands that the newest backup that a known key vouches for belongs to this repository: a good document of another one may have been put in its place.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`]; those of the store.
+    pub(crate) async fn demand_newest_is_ours(&self, cx: &Context) -> Result<()> {
+        match list::repository_of_newest(cx).await? {
+            Some((newest, other)) if other != self.id => {
+                let message = format!(
+                    "{REPOSITORY} names {}, and the newest backup, {newest}, belongs to {other}",
+                    self.id
+                );
+                Err(Error::new(ErrorKind::Refused, message).hint(REBUILT))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Opens the repository, and makes it if nothing was ever written to it. Of several first writers at once all get the same one.
@@ -128,11 +192,7 @@ async fn create_under(cx: &Context, lease: &Lease) -> Result<()> {
 
 /// Writes the document. That another one is there already is no failure: it is read afterwards.
 async fn create(cx: &Context, mode: PutMode) -> Result<()> {
-    let document = RepositoryDocument {
-        format: Format,
-        id: RepositoryId::random(cx.entropy.as_ref())?,
-        created: cx.clock.now(),
-    };
+    let document = RepositoryDocument::new(RepositoryId::random(cx.entropy.as_ref())?, cx.clock.now());
     let bytes = document::encode(&document, cx.keyring.as_deref())?;
     match cx.store.put(&Key::from(REPOSITORY), bytes, mode).await {
         Err(error) if error.kind() != StoreErrorKind::Conflict => Err(error.into()),

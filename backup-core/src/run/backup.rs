@@ -74,6 +74,7 @@ where
     let cx = &cx.probed().await?;
     let holder = Holder::of_this_process();
     let repository = Repository::open_or_create(cx, &holder).await?;
+    repository.demand_newest_is_ours(cx).await?;
     let lease = Lease::acquire(cx, target.name(), &holder, "backup", request.lease_wait).await?;
     let run = Run {
         cx,

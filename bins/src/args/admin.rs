@@ -8,6 +8,7 @@ use crate::{
     config::{layers::Layer, setting::Program, table},
     exit,
 };
+use backup_core::id::RepositoryId;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -35,6 +36,9 @@ pub enum AdminVerb {
         #[arg(value_name = "KEY")]
         key: String,
     },
+    /// Mend what identifies a repository.
+    #[command(subcommand)]
+    Repository(RepositoryVerb),
     /// Break the lease of a run that is known to be dead.
     Unlock {
         /// What is locked, as postgres.dump.
@@ -49,6 +53,17 @@ pub enum AdminVerb {
         /// Only this program, as backup-postgres.
         #[arg(value_name = "PROGRAM", value_parser = program)]
         program: Option<Program>,
+    },
+}
+
+/// What can be done with a repository.
+#[derive(Debug, Clone, Subcommand)]
+pub enum RepositoryVerb {
+    /// Make repository.json anew, signed, where it is lost, damaged, or not what the signed manifests say.
+    Restore {
+        /// Vouch for this id, where the manifests name several, or no key vouches for them.
+        #[arg(long, value_name = "ID")]
+        id: Option<RepositoryId>,
     },
 }
 

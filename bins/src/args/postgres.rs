@@ -3,7 +3,7 @@
 use super::{
     CommandLine,
     flags::{Everywhere, Flags, Group, groups},
-    verbs::{At, NO_SETTINGS, PruneSettings, VerifyWhat, all_given},
+    verbs::{At, NO_SETTINGS, PruneSettings, PruneWhat, VerifyWhat, all_given},
 };
 use crate::{
     config::{layers::Layer, setting::Program, table},
@@ -108,6 +108,8 @@ pub struct VerifyArgs {
 #[derive(Debug, Clone, Args)]
 pub struct PruneArgs {
     #[command(flatten)]
+    what: PruneWhat,
+    #[command(flatten)]
     settings: Flags<PruneSettings>,
 }
 
@@ -129,8 +131,8 @@ pub enum Asked<'a> {
     Verify(&'a VerifyWhat),
     /// List.
     List,
-    /// Prune. All of its arguments are settings.
-    Prune,
+    /// Prune.
+    Prune(&'a PruneWhat),
     /// Check. All of its arguments are settings.
     Check,
 }
@@ -144,7 +146,7 @@ impl PostgresArgs {
             Some(PostgresVerb::Restore(args)) => Asked::Restore(args),
             Some(PostgresVerb::Verify(args)) => Asked::Verify(&args.what),
             Some(PostgresVerb::List) => Asked::List,
-            Some(PostgresVerb::Prune(_)) => Asked::Prune,
+            Some(PostgresVerb::Prune(args)) => Asked::Prune(&args.what),
             Some(PostgresVerb::Check(_)) => Asked::Check,
         }
     }

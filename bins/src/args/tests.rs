@@ -190,7 +190,7 @@ fn list_prune_and_check_take_their_documented_options() {
     assert!(matches!(postgres("list --json").asked(), Asked::List));
     assert!(matches!(postgres("check --json").asked(), Asked::Check));
     let line = "prune --keep-daily 7 --keep-weekly 4 --keep-monthly 12 --dry-run";
-    assert!(matches!(postgres(line).asked(), Asked::Prune));
+    assert!(matches!(postgres(line).asked(), Asked::Prune(_)));
     let config = Config::from_settings(&settings(line)).unwrap();
     assert_eq!(
         (config.keep.daily, config.keep.weekly, config.keep.monthly),

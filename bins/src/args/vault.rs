@@ -3,7 +3,7 @@
 use super::{
     CommandLine,
     flags::{Everywhere, Flags, Group, groups},
-    verbs::{At, NO_SETTINGS, PruneSettings, VerifyWhat, all_given},
+    verbs::{At, NO_SETTINGS, PruneSettings, PruneWhat, VerifyWhat, all_given},
 };
 use crate::{
     config::{layers::Layer, setting::Program, table, value},
@@ -115,6 +115,8 @@ pub struct VerifyArgs {
 #[derive(Debug, Clone, Args)]
 pub struct PruneArgs {
     #[command(flatten)]
+    what: PruneWhat,
+    #[command(flatten)]
     settings: Flags<PruneSettings>,
 }
 
@@ -131,8 +133,8 @@ pub enum Asked<'a> {
     Verify(&'a VerifyWhat),
     /// List.
     List,
-    /// Prune. All of its arguments are settings.
-    Prune,
+    /// Prune.
+    Prune(&'a PruneWhat),
     /// Check.
     Check,
     /// Print policies.
@@ -149,7 +151,7 @@ impl VaultArgs {
             Some(VaultVerb::Inspect(args)) => Asked::Inspect(args),
             Some(VaultVerb::Verify(args)) => Asked::Verify(&args.what),
             Some(VaultVerb::List) => Asked::List,
-            Some(VaultVerb::Prune(_)) => Asked::Prune,
+            Some(VaultVerb::Prune(args)) => Asked::Prune(&args.what),
             Some(VaultVerb::Check) => Asked::Check,
             Some(VaultVerb::Policy) => Asked::Policy,
         }

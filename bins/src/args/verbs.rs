@@ -41,6 +41,17 @@ pub struct VerifyWhat {
     pub depth: Depth,
 }
 
+/// What `prune` deletes beside what the keep rules let go.
+#[derive(Debug, Clone, Args)]
+pub struct PruneWhat {
+    /// Delete this backup, and nothing else, whatever the keep rules say: one that a wrong clock named stands in the way of all later ones.
+    #[arg(long, value_name = "ID", value_parser = BackupId::from_str)]
+    pub forget: Option<BackupId>,
+    /// The id of the backup to forget, again. A dry run needs none.
+    #[arg(long, value_name = "ID", requires = "forget", value_parser = BackupId::from_str)]
+    pub confirm: Option<BackupId>,
+}
+
 /// How deep a verification looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Depth {

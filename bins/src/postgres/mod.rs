@@ -30,7 +30,7 @@ pub async fn run(args: PostgresArgs, context: Context) -> Result<()> {
         Asked::Restore(what) => Box::pin(restore::restore(cx, what)).await,
         Asked::Verify(what) => Box::pin(verify::verify(cx, PROGRAM, &target(cx)?, what)).await,
         Asked::List => Box::pin(list::list(cx, PROGRAM, |_| Shows::default())).await,
-        Asked::Prune => Box::pin(prune::prune(cx, PROGRAM, &target(cx)?)).await,
+        Asked::Prune(what) => Box::pin(prune::prune(cx, PROGRAM, &target(cx)?, what)).await,
         Asked::Check => Box::pin(check::check(cx, PROGRAM, &target(cx)?, None)).await,
     }
 }

@@ -35,7 +35,7 @@ pub async fn run(args: VaultArgs, context: Context) -> Result<()> {
         Asked::Inspect(what) => Box::pin(inspect::inspect(cx, what)).await,
         Asked::Verify(what) => Box::pin(verify::verify(cx, PROGRAM, &stored(cx)?, what)).await,
         Asked::List => Box::pin(list::list(cx, PROGRAM, about)).await,
-        Asked::Prune => Box::pin(prune::prune(cx, PROGRAM, &stored(cx)?)).await,
+        Asked::Prune(what) => Box::pin(prune::prune(cx, PROGRAM, &stored(cx)?, what)).await,
         Asked::Check => {
             let target = target(cx)?;
             Box::pin(check::check(cx, PROGRAM, &target, Some(&target.spool))).await

@@ -83,6 +83,8 @@ struct Line {
     id: String,
     state: String,
     mode: &'static str,
+    /// Whose data it is: the server's, or the cluster's.
+    lineage: Option<String>,
     authentic: bool,
     plain_length: u64,
     stored_length: u64,
@@ -109,6 +111,7 @@ impl Line {
             id: entry.id.to_string(),
             state: entry.state().to_string(),
             mode: manifest.map_or("?", |manifest| mode(manifest.mode)),
+            lineage: manifest.map(|manifest| manifest.lineage.clone()),
             authentic: entry.is_authentic(cx),
             plain_length: manifest.map_or(0, Manifest::plain_length),
             stored_length: objects.map(|object| object.length).sum(),
@@ -121,6 +124,16 @@ impl Line {
             problem: entry.manifest.as_ref().err().map(backup_core::Error::chain),
             fields,
             remark,
+        }
+    }
+
+    /// Its end: identifiers of servers that were made one after the other begin alike.
+    fn short_lineage(&self) -> String {
+        const SHOWN: usize = 8;
+        let lineage: Vec<char> = self.lineage.iter().flat_map(|lineage| lineage.chars()).collect();
+        match lineage.len().checked_sub(SHOWN) {
+            None | Some(0) => lineage.iter().collect(),
+            Some(hidden) => format!("…{}", lineage[hidden..].iter().collect::<String>()),
         }
     }
 
@@ -195,6 +208,7 @@ impl Report for Shown {
             ("BACKUP", Align::Left),
             ("STATE", Align::Left),
             ("MODE", Align::Left),
+            ("LINEAGE", Align::Left),
             ("ARTIFACTS", Align::Right),
             ("CONTENT", Align::Right),
             ("STORED", Align::Right),
@@ -211,6 +225,7 @@ impl Report for Shown {
                 line.id.as_str(),
                 &line.state,
                 line.mode,
+                &line.short_lineage(),
                 &count,
                 &content,
                 &stored,
@@ -218,7 +233,7 @@ impl Report for Shown {
             ]);
         }
         for error in &self.unread {
-            table.row(["?", "UNREAD", "", "", "", "", error.as_str()]);
+            table.row(["?", "UNREAD", "", "", "", "", "", error.as_str()]);
         }
         table.to_string()
     }

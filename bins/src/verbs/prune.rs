@@ -1,6 +1,9 @@
 //! `prune`: delete what the keep rules do not keep, and what dead runs left.
 
+mod forget;
+
 use crate::{
+    args::verbs::PruneWhat,
     config::common::Keep,
     context::Context,
     output::Report,
@@ -22,7 +25,10 @@ use serde::Serialize;
 ///
 /// # Errors
 /// [`backup_core::ErrorKind::Locked`] while another run works on the target; those of keys and store.
-pub async fn prune(context: &Context, program: &str, target: &dyn BackupTarget) -> Result<()> {
+pub async fn prune(context: &Context, program: &str, target: &dyn BackupTarget, what: &PruneWhat) -> Result<()> {
+    if let Some(id) = what.forget {
+        return forget::forget(context, program, target, (id, what.confirm)).await;
+    }
     if context.config.dry_run {
         let cx = repository::for_reading(context, program)?;
         let request = request(context, repository::existing(&cx).await?, None);

@@ -62,9 +62,12 @@ fn a_missing_object_is_damage_and_is_named() {
             .ends_with(10)
             .shows(&[&format!("damaged: {key}: ")]);
     }
-    bed.run(&["restore", "lost_object", "--confirm", "lost_object"])
+    bed.run(&["restore", "lost_object", "--at", &id, "--confirm", "lost_object"])
         .ends_with(10)
         .says(&["lost_object.pgdump"]);
+    bed.run(&["restore", "lost_object", "--confirm", "lost_object"])
+        .ends_with(10)
+        .says(&[&id, "its verification failed", "no good one is known"]);
 }
 
 #[test]
@@ -95,10 +98,16 @@ fn a_damaged_manifest_is_shown_named_and_never_taken_for_the_latest() {
     bed.run(&["verify", "--all"]).ends_with(10).shows(&[&good, "ok"]);
     bed.run(&["restore", "bad_manifest", "--at", &id, "--confirm", "bad_manifest"])
         .ends_with(10);
-    bed.run(&["restore", "bad_manifest", "--confirm", "bad_manifest"])
-        .succeeds()
-        .says(&[&id])
-        .shows(&[&format!("from backup {good}")]);
+    for verb in [
+        &["restore", "bad_manifest", "--confirm", "bad_manifest"][..],
+        &["verify"],
+    ] {
+        bed.run(verb)
+            .ends_with(10)
+            .says(&[&id, &format!("the newest good one before is {good}")]);
+    }
+    bed.run(&["restore", "bad_manifest", "--at", &good, "--confirm", "bad_manifest"])
+        .succeeds();
     bed.run(&["prune", "--keep-last", "1"])
         .succeeds()
         .shows(&["its manifest is damaged"]);

@@ -11,6 +11,7 @@ mod foreign_files;
 mod keys;
 mod machine_output;
 mod old_script;
+mod other_server;
 mod partial;
 mod restore;
 mod retention;

@@ -210,3 +210,27 @@ pub(crate) async fn backup_with(cx: &Context, change: impl FnOnce(&mut Manifest)
 pub(crate) async fn backup(cx: &Context) -> Result<BackupId> {
     backup_with(cx, |_| {}).await
 }
+
+/// A whole run of which the manifest is then signed by `keyring`, or by nobody.
+pub(crate) async fn backup_signed_by(
+    kit: &Kit,
+    keyring: Option<Arc<Keyring>>,
+    change: impl FnOnce(&mut Manifest),
+) -> BackupId {
+    let id = backup_with(&kit.cx, change).await.unwrap();
+    let key = crate::catalog::layout::manifest(id);
+    let read = crate::catalog::document::read::<Manifest>(&kit.memory, &key, None).await;
+    let manifest = read.unwrap().unwrap().value;
+    let bytes = crate::catalog::document::encode(&manifest, keyring.as_deref()).unwrap();
+    kit.memory.plant(&key, bytes);
+    id
+}
+
+/// The repository, as whoever has no key sees it.
+pub(crate) async fn repository(cx: &Context) -> Repository {
+    let keyless = Context {
+        keyring: None,
+        ..cx.clone()
+    };
+    Repository::open(&keyless).await.unwrap().unwrap()
+}

@@ -1,10 +1,10 @@
 use super::{
-    kit::{Kit, TARGET, backup, backup_with, begin, ring},
+    kit::{Kit, TARGET, backup, backup_signed_by, backup_with, begin, repository, ring},
     listing::judge,
 };
 use crate::{
     Context, Error, ErrorKind,
-    catalog::{Failure, Manifest, Repository, Sought, document, latest, layout},
+    catalog::{Failure, Manifest, Sought, document, latest, layout},
     id::BackupId,
 };
 use std::time::Duration;
@@ -23,7 +23,7 @@ const OF_A: Sought<'static> = Sought {
 };
 
 async fn found(cx: &Context, sought: Sought<'_>) -> Result<Option<BackupId>, Error> {
-    let repository = Repository::open(cx).await.unwrap().unwrap();
+    let repository = repository(cx).await;
     let entry = latest(cx, &repository, sought).await?;
     Ok(entry.map(|entry| entry.id))
 }
@@ -174,18 +174,8 @@ async fn a_failed_verification_is_a_doubt_unless_it_is_to_be_verified_again() {
 async fn what_nobody_vouches_for_is_a_doubt_and_the_latest_only_where_there_is_nothing_else() {
     let [kit, _] = Kit::both();
     let ours = backup(&kit.cx).await.unwrap();
-    let unsigned = backup(&Context {
-        keyring: None,
-        ..kit.cx.clone()
-    })
-    .await
-    .unwrap();
-    let theirs = backup(&Context {
-        keyring: Some(ring(9)),
-        ..kit.cx.clone()
-    })
-    .await
-    .unwrap();
+    let unsigned = backup_signed_by(&kit, None, |_| {}).await;
+    let theirs = backup_signed_by(&kit, Some(ring(9)), |_| {}).await;
     assert_unknown(&kit.cx, OF_A, unsigned, Some(ours)).await;
     assert_unknown(&kit.cx, OF_A, theirs, Some(ours)).await;
     let vouched = Sought {
@@ -207,12 +197,6 @@ async fn what_nobody_vouches_for_is_a_doubt_and_the_latest_only_where_there_is_n
 async fn a_claim_of_another_lineage_by_nobody_known_is_no_doubt() {
     let [kit, _] = Kit::both();
     let ours = backup(&kit.cx).await.unwrap();
-    let theirs = Context {
-        keyring: Some(ring(9)),
-        ..kit.cx.clone()
-    };
-    backup_with(&theirs, |manifest| manifest.lineage = "cluster-2".into())
-        .await
-        .unwrap();
+    backup_signed_by(&kit, Some(ring(9)), |manifest| manifest.lineage = "cluster-2".into()).await;
     assert_eq!(found(&kit.cx, OF_A).await.unwrap(), Some(ours));
 }

@@ -1,4 +1,4 @@
-use super::kit::{Kit, TARGET, backup, backup_with, holder, ring};
+use super::kit::{Kit, TARGET, backup, backup_with, holder, repository, ring};
 use crate::{
     Context, ErrorKind,
     catalog::{Depth, Entry, Evidence, Format, Repository, State, document, evidence, foreign::foreign, layout, list},
@@ -24,7 +24,7 @@ pub(super) async fn judge(cx: &Context, id: BackupId, ok: bool) {
 }
 
 async fn judge_deep(cx: &Context, id: BackupId, depth: Depth, ok: bool) {
-    let repository = Repository::open(cx).await.unwrap().unwrap();
+    let repository = repository(cx).await;
     let manifest = list::entry(cx, &repository, id).await.unwrap().unwrap().manifest;
     let evidence = Evidence {
         format: Format,

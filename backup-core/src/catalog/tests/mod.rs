@@ -7,6 +7,7 @@ mod latest;
 mod leasing;
 mod listing;
 mod opening;
+mod rebuilding;
 
 use crate::{store::StoreErrorKind, testing::Fault};
 

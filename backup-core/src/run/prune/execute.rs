@@ -154,7 +154,7 @@ fn may_go_on(cx: &Context, lease: &Lease) -> Result<()> {
 }
 
 /// Deletes one backup; `None` if it is no longer what was planned.
-async fn expire(cx: &Context, (target, request): Request<'_>, id: BackupId) -> Result<Option<Removed>> {
+pub(super) async fn expire(cx: &Context, (target, request): Request<'_>, id: BackupId) -> Result<Option<Removed>> {
     let Some(entry) = list::entry(cx, &request.repository, id).await? else {
         return Ok(None);
     };
@@ -197,7 +197,7 @@ async fn remove_spoiled(cx: &Context, (target, request): Request<'_>, id: Backup
     remove::run(cx, id, &markers.owned(), &markers.keys()).await.map(Some)
 }
 
-fn still_ours<'a>(cx: &Context, target: &dyn BackupTarget, entry: &'a Entry) -> Option<&'a Manifest> {
+pub(super) fn still_ours<'a>(cx: &Context, target: &dyn BackupTarget, entry: &'a Entry) -> Option<&'a Manifest> {
     let ours = entry.is_authentic(cx) && entry.target() == Some(target.name());
     entry
         .manifest

@@ -5,6 +5,7 @@
 //! or leftovers that the next prune finds.
 
 mod execute;
+pub mod forget;
 mod orphan;
 mod plan;
 mod sweep;

@@ -27,7 +27,9 @@ pub(super) async fn find(
     let mut findings = Vec::new();
     let lineage = match (from, args.at) {
         (None, None | Some(At::Latest)) => {
-            let newest = newest_of_each(cx, target).await?;
+            let newest = cx
+                .unless_cancelled("look for the backup", newest_of_each(cx, target))
+                .await?;
             let lineage = lineage_of_latest(cx, target, args, &newest).await?;
             findings.extend(others(lineage.as_deref(), &newest));
             lineage

@@ -84,12 +84,12 @@ fn a_dump_of_a_newer_server_is_refused_by_an_older_one_before_anything_is_touche
         &["--swap", "--confirm", name],
         &["--create", "--target-db", "not_back_new", "--confirm", "not_back_new"],
     ] {
-        bed.run(&[&["restore", name], arguments].concat())
+        bed.run(&[&["restore", name, "--allow-other-server"], arguments].concat())
             .ends_with(11)
             .says(&["was made from a server 18, and this server is older: 15.", "HINT: "]);
     }
     for arguments in [&["--dry-run"][..], &["--confirm", "127.0.0.1"]] {
-        bed.run(&[&["restore", "--globals"], arguments].concat())
+        bed.run(&[&["restore", "--globals", "--allow-other-server"], arguments].concat())
             .ends_with(11)
             .says(&[
                 "dumped from a server 16 or newer, and this server is older: 15.",
@@ -216,9 +216,13 @@ fn upgraded(old: &Postgres, new: &Postgres) {
     bed.server(new);
     bed.set("BACKUP_PG_BIN", new.binaries().to_str().unwrap());
     bed.run(&["verify"]).succeeds();
-    bed.run(&["restore", "--globals", "--confirm", "127.0.0.1"]).succeeds();
+    let other = "--allow-other-server";
+    bed.run(&["restore", "--globals", other, "--confirm", "127.0.0.1"])
+        .succeeds();
     assert_eq!(memberships(new, role), memberships(old, role));
-    let created = bed.run(&["restore", name, "--create", "--confirm", name]).succeeds();
+    let created = bed
+        .run(&["restore", name, other, "--create", "--confirm", name])
+        .succeeds();
     assert_eq!(
         created.stderr.contains("GRANT CREATE ON SCHEMA public"),
         old.major() < 15,
@@ -232,7 +236,7 @@ fn upgraded(old: &Postgres, new: &Postgres) {
             name,
             "DELETE FROM odd.\"Entries of ü\"; CREATE INDEX later ON accounts (note)",
         );
-        bed.run(&[&["restore", name, "--confirm", name], way].concat())
+        bed.run(&[&["restore", name, other, "--confirm", name], way].concat())
             .succeeds();
         same(&text(new, name, &[]), &expected);
     }

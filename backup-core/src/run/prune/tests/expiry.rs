@@ -1,6 +1,7 @@
 //! Which backups go by the policy, and what goes with them.
 
 use super::*;
+use crate::catalog::tests::kit::backup_signed_by;
 use jiff::SignedDuration;
 
 #[tokio::test(start_paused = true)]
@@ -44,14 +45,14 @@ async fn a_dry_run_writes_nothing_and_says_what_a_real_one_does() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_signed_by_a_known_key_is_never_pruned() {
     let [kit, _] = Kit::both();
-    let mut stranger = kit.cx.clone();
-    stranger.keyring = None;
-    for keyring in [None, Some(ring(9))] {
-        stranger.keyring = keyring;
-        backup(&stranger).await.unwrap();
-        let dead = begin(&stranger, Duration::from_secs(100)).await.unwrap();
-        dead.lease.release().await.unwrap();
-    }
+    backup_signed_by(&kit, Some(ring(9)), |_| {}).await;
+    let stranger = Context {
+        keyring: None,
+        ..kit.cx.clone()
+    };
+    backup(&stranger).await.unwrap();
+    let dead = begin(&stranger, Duration::from_secs(100)).await.unwrap();
+    dead.lease.release().await.unwrap();
     backup(&kit.cx).await.unwrap();
     kit.hours(48);
     let before = kit.names();
@@ -65,7 +66,7 @@ async fn what_is_not_signed_by_a_known_key_is_never_pruned() {
             .skip(1)
             .all(|decision| decision.reason == Reason::NotAuthentic)
     );
-    assert_eq!(report.plan.orphans.len(), 2);
+    assert_eq!(report.plan.orphans.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -159,4 +160,42 @@ async fn what_the_caller_has_just_made_stays_whatever_the_policy_says() {
         assert_eq!(list::ids(&kit.cx).await.unwrap(), [newer, made]);
         assert_eq!(pruned(&kit.cx).await.unwrap().expired, [made]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backup_that_a_wrong_clock_named_is_forgotten_and_backups_go_on() {
+    for kit in Kit::both() {
+        backup(&kit.cx).await.unwrap();
+        const YEARS_170: i64 = 24 * 365 * 170;
+        kit.hours(YEARS_170);
+        let id = backup(&kit.cx).await.unwrap();
+        kit.hours(-YEARS_170);
+        let error = backup(&kit.cx).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        let (target, request) = (Fake::default(), request(&kit.cx).await.unwrap());
+        forget::look(&kit.cx, &target, &request, id).await.unwrap();
+        forget::forget(&kit.cx, &target, &request, id).await.unwrap();
+        let again = forget::forget(&kit.cx, &target, &request, id).await.unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::NotFound);
+        backup(&kit.cx).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_of_others_or_proves_nothing_is_not_forgotten() {
+    let [kit, _] = Kit::both();
+    let other = backup_with(&kit.cx, |manifest| manifest.target = "vault.raft".into())
+        .await
+        .unwrap();
+    let unsigned = backup_signed_by(&kit, None, |_| {}).await;
+    let damaged = backup(&kit.cx).await.unwrap();
+    kit.memory.plant(&layout::manifest(damaged), "gone");
+    let (before, request) = (kit.names(), request(&kit.cx).await.unwrap());
+    for id in [other, unsigned, damaged] {
+        let error = forget::forget(&kit.cx, &Fake::default(), &request, id)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused);
+    }
+    assert_eq!(kit.names(), before);
 }

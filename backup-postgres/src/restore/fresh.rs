@@ -84,7 +84,7 @@ impl FreshDatabase {
         dump: impl Stream<Item = Result<Bytes>> + Send + 'static,
     ) -> Result<Walked> {
         let target = RestoreTarget {
-            settings: &self.settings,
+            settings: &self.settings.singled_out("restore"),
             tools,
             database: &self.name,
             cancel: &self.cancel,

@@ -18,6 +18,7 @@ mod retention;
 mod secrets;
 mod settings;
 mod signals;
+mod standstill;
 mod store;
 mod unread;
 mod versions;

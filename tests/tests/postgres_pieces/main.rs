@@ -12,5 +12,6 @@ mod in_place;
 mod lock_watch;
 mod relay;
 mod secrets;
+mod standstill;
 mod target;
 mod tls;

@@ -1,0 +1,73 @@
+//! What stands still is given up, and named: the server as the server, the store as the store.
+
+use crate::{
+    bed::{Bed, Output, database},
+    signals::wait_until,
+};
+use backup_tests::{MuteProxy, Postgres, load_big_table};
+use rustix::process::{Pid, Signal, kill_process};
+use std::process::Child;
+use tokio::runtime::Runtime;
+
+/// The process of the server that gives rows of this database to a `pg_dump`.
+fn copying(server: &Postgres, database: &str) -> Pid {
+    let asked = format!("SELECT pid FROM pg_stat_activity WHERE datname = '{database}' AND query LIKE 'COPY %'");
+    wait_until(|| server.psql("postgres", &asked).parse::<i32>().is_ok());
+    Pid::from_raw(server.psql("postgres", &asked).parse().unwrap()).unwrap()
+}
+
+fn ended(running: Child) -> Output {
+    Output::of(running.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_dump_ends_with_6_when_the_servers_process_is_stopped_and_with_5_when_nothing_comes_through() {
+    let (server, name) = (Postgres::shared(), "stands_still");
+    load_big_table(server, name, 200_000_000);
+    let mut bed = Bed::folder();
+    let dump = ["--deadline", "5s", "--database", name];
+    let running = bed.start(&dump);
+    let stopped = copying(server, name);
+    kill_process(stopped, Signal::STOP).unwrap();
+    let output = ended(running);
+    kill_process(stopped, Signal::CONT).unwrap();
+    output.ends_with(6).says(&[
+        &format!("the server's process {} is stopped", stopped.as_raw_nonzero()),
+        "HINT: ",
+    ]);
+
+    let runtime = Runtime::new().unwrap();
+    let proxy = runtime.block_on(MuteProxy::start(server.port()));
+    bed.set("PGPORT", &proxy.port().to_string());
+    let running = bed.start(&dump);
+    copying(server, name);
+    proxy.mute_all();
+    ended(running).ends_with(5).says(&[
+        "nothing came for 5 seconds",
+        "a second session gets no answer either",
+        "HINT: ",
+    ]);
+    bed.run(&["check", "--deadline", "5s"])
+        .ends_with(12)
+        .shows(&["did not answer within 5 seconds"]);
+}
+
+#[test]
+fn a_restore_whose_connection_is_dead_ends_with_5_and_leaves_the_database_as_it_was() {
+    let (mut bed, server) = (Bed::folder(), database("dead_line"));
+    bed.dump("dead_line");
+    server.psql("dead_line", "DELETE FROM entries");
+    let runtime = Runtime::new().unwrap();
+    let proxy = runtime.block_on(MuteProxy::start(server.port()));
+    bed.set("PGPORT", &proxy.port().to_string());
+    let lock = crate::signals::TableLock::take(server, "dead_line", "accounts");
+    let running = bed.start(&["restore", "dead_line", "--confirm", "dead_line", "--deadline", "5s"]);
+    wait_until(|| crate::signals::waits_for_a_lock(server, "dead_line"));
+    proxy.mute_all();
+    ended(running).ends_with(5).says(&["gets no answer either"]);
+    drop(proxy);
+    drop(lock);
+    let ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'dead_line' AND application_name LIKE 'platform-backup%'";
+    wait_until(|| server.psql("postgres", ours) == "0");
+    assert_eq!(server.psql("dead_line", "SELECT count(*) FROM entries"), "0");
+}

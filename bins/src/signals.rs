@@ -105,7 +105,7 @@ fn hangups_are_ignored() -> bool {
     status.is_ok_and(|status| ignores_hangups(&status))
 }
 
-/// `SigIgn:	0000000000000001`: a mask in which signal 1 has the lowest bit (proc(5)).
+/// `SigIgn: 0000000000000001`: a mask in which signal 1 has the lowest bit (proc(5)).
 fn ignores_hangups(status: &str) -> bool {
     let masks = status.lines().filter_map(|line| line.strip_prefix("SigIgn:"));
     let mut masks = masks.filter_map(|mask| u64::from_str_radix(mask.trim(), 16).ok());

@@ -92,9 +92,11 @@ where
     done.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-fn lost(target: &dyn BackupTarget) -> Error {
-    Error::new(ErrorKind::Locked, format!("the lease of {} was lost during the run", target.name()))
-        .hint("another run took it, it was unlocked, or the store did not answer for a minute; what was written is removed by prune")
+fn lost(lease: &Lease) -> Error {
+    lease
+        .loss()
+        .context("the run was stopped")
+        .hint("what was written is removed by prune")
 }
 
 /// A missing key is an error, never a fall-back to plain text.
@@ -134,7 +136,7 @@ impl Run<'_> {
             biased;
             written = self.write(&claim) => written,
             // Only until all is written: a commit looks after its lease itself, and must not be dropped between the manifest and the look at it.
-            () = lease.lost().cancelled_owned() => return Err(lost(self.target)),
+            () = lease.lost().cancelled_owned() => return Err(lost(lease)),
         };
         let (started, mut outcome) = match written {
             Ok(written) => written,

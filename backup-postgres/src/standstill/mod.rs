@@ -98,7 +98,7 @@ impl Awaited {
             tokio::select! {
                 biased;
                 done = &mut work => return Ok(done),
-                stands = self.stands_still() => match stands {
+                stands = Box::pin(self.stands_still()) => match stands {
                     Some(error) => return Err(error),
                     None => tracing::debug!("{}: nothing came for a while, and the server is at work", self.subject),
                 },

@@ -32,7 +32,7 @@ pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()>
     match args.database.as_deref() {
         Some(database) if !args.globals => {
             let cx = with(args.from.as_deref())?;
-            one_database(context, &cx, &target, args, database).await
+            Box::pin(one_database(context, &cx, &target, args, database)).await
         }
         from => globals(context, &with(from)?, &target, args, from).await,
     }

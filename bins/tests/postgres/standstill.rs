@@ -4,7 +4,7 @@ use crate::{
     bed::{Bed, Output, database},
     signals::wait_until,
 };
-use backup_tests::{MuteProxy, Postgres, load_big_table};
+use backup_tests::{Minio, MuteProxy, Postgres, load_big_table};
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::Child;
 use tokio::runtime::Runtime;
@@ -70,4 +70,41 @@ fn a_restore_whose_connection_is_dead_ends_with_5_and_leaves_the_database_as_it_
     let ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'dead_line' AND application_name LIKE 'platform-backup%'";
     wait_until(|| server.psql("postgres", ours) == "0");
     assert_eq!(server.psql("dead_line", "SELECT count(*) FROM entries"), "0");
+}
+
+#[test]
+fn a_store_that_stands_still_in_an_upload_ends_with_7_and_is_no_other_runs_lock() {
+    let (server, name) = (Postgres::shared(), "silent_store");
+    load_big_table(server, name, 60_000_000);
+    let runtime = Runtime::new().unwrap();
+    let proxy = runtime.block_on(MuteProxy::start(Minio::shared().port()));
+    let mut bed = Bed::minio();
+    let direct = bed.look();
+    bed.set("AWS_ENDPOINT_URL", &format!("http://127.0.0.1:{}", proxy.port()));
+    let running = bed.start(&[
+        "--deadline",
+        "5s",
+        "--memory",
+        "20MiB",
+        "--compression-level",
+        "1",
+        "--database",
+        name,
+    ]);
+    wait_until(|| direct.keys().iter().any(|key| key.starts_with("_pbe/started/")));
+    copying(server, name);
+    proxy.mute_all();
+    ended(running)
+        .ends_with(7)
+        .says(&["the store does not answer", "HINT: check the endpoint"]);
+    assert_eq!(direct.manifests(), Vec::<String>::new());
+    for verb in [
+        &["list"][..],
+        &["verify"],
+        &["prune"],
+        &["restore", name, "--confirm", name],
+    ] {
+        let arguments = [verb, &["--deadline", "5s"]].concat();
+        bed.run(&arguments).ends_with(7).says(&["does not answer"]);
+    }
 }

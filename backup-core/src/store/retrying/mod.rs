@@ -1,5 +1,6 @@
 //! The retry layer: a [`Store`] over any other that tries again what may go away.
 
+mod alive;
 mod body;
 mod listing;
 mod upload;
@@ -120,7 +121,7 @@ impl<S: Store + ?Sized> Store for Retrying<S> {
         let (body, mode) = (&body, &mode);
         self.retrier
             .run(allowance, stalled("put", key), |before| {
-                self.put_once(key, body, mode, before)
+                self.while_alive("put", key, self.put_once(key, body, mode, before))
             })
             .await
     }
@@ -196,7 +197,9 @@ impl<S: Store + ?Sized> Store for Retrying<S> {
     async fn copy(&self, from: &Key, to: &Key) -> StoreResult<Option<PutReceipt>> {
         // As long as a completion: the store moves the bytes.
         self.retrier
-            .run(upload::COMPLETION, stalled("copy", to), |_| self.inner.copy(from, to))
+            .run(upload::COMPLETION, stalled("copy", to), |_| {
+                self.while_alive("copy", to, self.inner.copy(from, to))
+            })
             .await
     }
 }

@@ -7,6 +7,7 @@ use crate::{
 use bytes::Bytes;
 use futures::TryStreamExt;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 fn memory() -> Arc<dyn Store> {
     connect(&StoreConfig::new("memory:"), Arc::new(SystemEntropy)).unwrap()
@@ -219,6 +220,37 @@ async fn what_hangs_is_given_up() {
         );
     }
     assert_eq!(faulty.calls(), 5);
+}
+
+/// A body for which a slow line needs ten minutes.
+fn long() -> Bytes {
+    vec![7; 600 * 64 * 1024].into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_requests_are_given_up_with_a_store_that_answers_nothing_and_waited_for_while_it_does() {
+    let key = Key::from("a");
+    let deadline = Policy::default().deadline;
+    for (hang, least, most) in [(100, deadline, 3 * deadline), (1, 9 * deadline, 12 * deadline)] {
+        for part in [false, true] {
+            let faulty = FaultyStore::new(memory());
+            let store = retrying(&faulty);
+            let upload = store.upload(&key).await.unwrap();
+            faulty.fail_next(hang, Fault::Hang);
+            let began = Instant::now();
+            let failed = if part {
+                upload.put_part(0, long()).await.unwrap_err()
+            } else {
+                store.put(&key, long(), PutMode::Overwrite).await.map(drop).unwrap_err()
+            };
+            assert_eq!(
+                (failed.kind(), failed.retry()),
+                (StoreErrorKind::Unreachable, Retry::Exhausted)
+            );
+            let took = began.elapsed();
+            assert!(least <= took && took <= most, "{hang} {part}: {took:?}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -185,6 +185,11 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A text as SQL has it, whatever `standard_conforming_strings` says: for statements that take no parameters.
+pub(crate) fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
 enum Failure {
     Settings(Error),
     Server(tokio_postgres::Error),

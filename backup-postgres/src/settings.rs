@@ -158,10 +158,13 @@ impl ServerSettings {
 
     /// These settings for a single session, which is known among all of the server by its `application_name`.
     pub(crate) fn singled_out(&self, purpose: &str) -> Self {
-        // Seeded by the operating system.
-        let own = RandomState::new().hash_one(purpose);
+        self.of_run(purpose, &fresh_run())
+    }
+
+    /// These settings for the session of `run` that serves `purpose`.
+    pub(crate) fn of_run(&self, purpose: &str, run: &str) -> Self {
         Self {
-            application_name: format!("platform-backup {purpose} {own:016x}"),
+            application_name: format!("platform-backup {purpose} {run}"),
             ..self.clone()
         }
     }
@@ -200,6 +203,12 @@ impl ServerSettings {
         add("keepalives_count", "3");
         text
     }
+}
+
+/// A name for something at work that nothing else has: 16 hexadecimal digits.
+pub(crate) fn fresh_run() -> String {
+    // Seeded by the operating system.
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod globals;
 mod globals_version;
 mod in_place;
 mod into_fresh;
+pub(crate) mod leftover;
 mod lock_watch;
 mod locks;
 mod preflight;

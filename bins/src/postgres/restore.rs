@@ -54,6 +54,7 @@ async fn one_database(
         dump_of: Some(database.to_owned()),
         way: way(args),
         proven_by_piece: origin.is_sealed(),
+        replace_leftover: args.replace_leftover,
         id: origin.id(cx),
     };
     if context.config.dry_run {

@@ -10,6 +10,7 @@ mod exit_codes;
 mod foreign_files;
 mod hangup;
 mod keys;
+mod leftover;
 mod machine_output;
 mod old_script;
 mod partial;

@@ -9,6 +9,7 @@ mod fresh;
 mod globals;
 mod hostile;
 mod in_place;
+mod leftover;
 mod lock_watch;
 mod relay;
 mod secrets;

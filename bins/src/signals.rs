@@ -2,9 +2,12 @@
 
 use crate::exit::Exit;
 use backup_core::{Error, ErrorKind, Result};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 use tokio::signal::unix::{Signal as Handler, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +37,15 @@ impl Signal {
         }
     }
 
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hangup => "SIGHUP",
+            Self::Interrupt => "SIGINT",
+            Self::Quit => "SIGQUIT",
+            Self::Terminate => "SIGTERM",
+        }
+    }
+
     /// What a run that it stopped ends with: 128 and its number, as shells have it.
     #[must_use]
     pub fn exit(self) -> Exit {
@@ -49,6 +61,12 @@ impl Signal {
     /// systemd may send one right after SIGTERM (`SendSIGHUP`).
     fn insists(self) -> bool {
         self != Self::Hangup
+    }
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -159,10 +159,7 @@ impl Run<'_> {
         let outcome = self.target.backup(self.cx, self.plan, &session).await?;
         if self.cx.cancel.is_cancelled() {
             // Artifacts that were stopped are no failures of the source: a stopped run is no partial backup.
-            return Err(Error::new(
-                ErrorKind::Cancelled,
-                format!("back up {}", self.target.name()),
-            ));
+            return Err(Error::cancelled(format_args!("back up {}", self.target.name())));
         }
         let outcome = accounted_for(self.plan, outcome)?;
         self.tidy(claim, &outcome).await;
@@ -180,11 +177,21 @@ impl Run<'_> {
         }
     }
 
+    /// Who stops a run wants to know what there is now, not what it was doing.
     async fn abandoned(&self, claim: &Claim, error: Error) -> Error {
-        if let Err(left) = claim.abandon(self.cx).await {
-            tracing::warn!(error = %left.chain(), "the failed run could not be cleaned up; prune will");
+        let cleaned = claim.abandon(self.cx).await;
+        match (error.kind(), cleaned) {
+            (ErrorKind::Cancelled, Ok(())) => Error::new(ErrorKind::Cancelled, "nothing was stored"),
+            (ErrorKind::Cancelled, Err(left)) => Error::new(ErrorKind::Cancelled, "no backup was made").hint(format!(
+                "what was written could not be removed ({}): prune does that when it is a day old",
+                left.chain()
+            )),
+            (_, Ok(())) => error,
+            (_, Err(left)) => {
+                tracing::warn!(error = %left.chain(), "the failed run could not be cleaned up; prune will");
+                error
+            }
         }
-        error
     }
 
     fn reading(&self) -> ContentSource {

@@ -157,7 +157,9 @@ impl From<StoreError> for Error {
         let (kind, hint) = match error.kind {
             K::Unreachable | K::Interrupted => (
                 ErrorKind::StoreUnreachable,
-                Some("check the endpoint (AWS_ENDPOINT_URL), the network and the store itself"),
+                Some(
+                    "check the endpoint (AWS_ENDPOINT_URL: host, port, http or https), the network and the store itself",
+                ),
             ),
             K::Unauthenticated => (
                 ErrorKind::StoreFailed,

@@ -33,7 +33,7 @@ pub use swap::Swapped;
 pub use verify::verify_with_pg_restore;
 
 use crate::{ClientTools, ServerSettings};
-use backup_core::{Error, ErrorKind, Result};
+use backup_core::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
 /// Where a dump goes.
@@ -56,7 +56,7 @@ pub(crate) async fn unless_cancelled<T>(
 ) -> Result<T> {
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "stopped before the end")),
+        () = cancel.cancelled() => Err(Error::cancelled("come to its end")),
         done = work => done,
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     schema_version,
 };
 use backup_core::{
-    Result,
+    Error, ErrorKind, Result,
     context::Context,
     event::{Event, Finding},
     id::BackupId,
@@ -77,6 +77,17 @@ impl PgDump {
     where
         O: Fn() -> ByteStream,
     {
+        let restored = Box::pin(self.carry_out(cx, request, open)).await;
+        restored.map_err(|error| match error.kind() {
+            ErrorKind::Cancelled => untouched(request, &error),
+            _ => error,
+        })
+    }
+
+    async fn carry_out<O>(&self, cx: &Context, request: &RestoreRequest, open: O) -> Result<RestoreReport>
+    where
+        O: Fn() -> ByteStream,
+    {
         let plan = Box::pin(self.plan_restore(cx, request, open())).await?;
         for finding in &plan.findings {
             cx.events.emit(Event::Finding(finding.clone()));
@@ -117,6 +128,20 @@ impl PgDump {
     async fn version_now(&self, database: &str) -> Result<Option<i64>> {
         schema_version(&Session::connect(&self.settings, database).await?).await
     }
+}
+
+/// Who stops a restore wants to know what there is now, not what it was doing.
+fn untouched(request: &RestoreRequest, error: &Error) -> Error {
+    let what = match request.way {
+        Way::InPlace | Way::Swap => format!("{} is as it was", request.database),
+        Way::Create => format!("{} was not made", request.database),
+    };
+    let stopped = Error::new(ErrorKind::Cancelled, what);
+    // As of a database that could not be dropped.
+    error
+        .hints()
+        .iter()
+        .fold(stopped, |error, hint| error.hint(hint.clone()))
 }
 
 async fn in_place(target: RestoreTarget<'_>, survived: Vec<String>, dump: ByteStream) -> Result<RestoreReport> {

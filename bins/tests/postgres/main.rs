@@ -24,3 +24,4 @@ mod store;
 mod unread;
 mod versions;
 mod whole_job;
+mod words;

@@ -144,7 +144,7 @@ async fn remove_orphan(
 
 fn may_go_on(cx: &Context, lease: &Lease) -> Result<()> {
     if cx.cancel.is_cancelled() {
-        return Err(Error::new(ErrorKind::Cancelled, "stopped while pruning").hint("run prune again to go on"));
+        return Err(Error::cancelled("prune the rest").hint("run prune again to go on"));
     }
     if lease.lost().is_cancelled() {
         return Err(lease

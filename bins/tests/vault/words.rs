@@ -4,6 +4,7 @@ use crate::{
     bed::{Bed, golden},
     fake::FakeVault,
 };
+use backup_tests::Minio;
 
 #[test]
 fn a_second_snapshot_by_hand_does_not_delete_the_first() {
@@ -14,6 +15,18 @@ fn a_second_snapshot_by_hand_does_not_delete_the_first() {
     for id in &snapshots {
         listed.stdout.lines().find(|line| line.contains(id)).unwrap();
     }
+}
+
+#[test]
+fn a_server_that_is_not_vault_and_one_without_tls_are_told_with_what_to_correct() {
+    let mut bed = Bed::on(&FakeVault::with(golden()));
+    bed.set("VAULT_ADDR", &Minio::shared().endpoint());
+    bed.run(&[]).ends_with(6).says(&[
+        "unexpected answer",
+        "HINT: Vault does not answer so: check that VAULT_ADDR",
+    ]);
+    bed.set("VAULT_ADDR", &Minio::shared().endpoint().replace("http:", "https:"));
+    bed.run(&[]).ends_with(5).says(&["TLS failed", "begins with http://"]);
 }
 
 #[test]

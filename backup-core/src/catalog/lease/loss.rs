@@ -1,5 +1,6 @@
 //! How a lease is lost.
 
+use super::GIVE_UP_AFTER;
 use crate::{Error, ErrorKind};
 use std::sync::{Arc, OnceLock};
 use tokio_util::sync::CancellationToken;
@@ -53,7 +54,10 @@ impl Loss {
             Some(Unrenewed { kind, why, hints }) => {
                 let error = Error::new(
                     *kind,
-                    format!("the lease of {target} could not be renewed for 50 seconds"),
+                    format!(
+                        "the lease of {target} could not be renewed for {} seconds",
+                        GIVE_UP_AFTER.as_secs()
+                    ),
                 );
                 let error = error.because(why.clone());
                 hints.iter().fold(error, |error, hint| error.hint(hint.clone()))

@@ -209,9 +209,11 @@ impl<S: Store + ?Sized> Retrying<S> {
         // A folder deletes one by one, and waits for the disk each time.
         let allowance = DELETION * u32::try_from(keys.len()).unwrap_or(u32::MAX);
         let deadline = self.retrier.policy().deadline.saturating_add(allowance);
-        match tokio::time::timeout(deadline, self.inner.delete(keys)).await {
-            Ok(results) => results,
-            Err(_) => keys
+        let first = keys.first().cloned().unwrap_or_else(Key::root);
+        let deleting = async { Ok(self.inner.delete(keys).await) };
+        match tokio::time::timeout(deadline, self.while_alive("delete", &first, deleting)).await {
+            Ok(Ok(results)) => results,
+            Ok(Err(_)) | Err(_) => keys
                 .iter()
                 .map(|key| Err(stalled("delete", key)().exhausted()))
                 .collect(),

@@ -52,7 +52,7 @@ pub(super) async fn restore_into(
     let process = ClientProcess::spawn(&target.tools.program("pg_restore"), &arguments, streams)?;
     // Whatever is between: the server itself is asked.
     let awaited = Awaited::of(&process, target.settings);
-    let fed = feed(process, Some(awaited), dump, refused);
+    let fed = Box::pin(feed(process, Some(awaited), dump, refused));
     unless_cancelled(target.cancel, relayed(relay, fed)).await
 }
 

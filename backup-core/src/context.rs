@@ -1,7 +1,7 @@
 //! What every operation works with.
 
 use crate::{
-    Error, ErrorKind, Result,
+    Error, Result,
     clock::{Clock, Entropy},
     event::EventSink,
     keys::Keyring,
@@ -47,11 +47,11 @@ impl Context {
     /// `work`, dropped when the operator wants to stop: for what changes nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Cancelled`] while doing `what`; those of the work.
+    /// [`crate::ErrorKind::Cancelled`] while doing `what`; those of the work.
     pub async fn unless_cancelled<T>(&self, what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
-            () = self.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, what)),
+            () = self.cancel.cancelled() => Err(Error::cancelled(what)),
             done = work => done,
         }
     }

@@ -66,6 +66,11 @@ impl Error {
         }))
     }
 
+    /// The error of work that was told to stop before it did `what`, as "read the manifest". Programs say in front of it what stopped them.
+    pub fn cancelled(what: impl fmt::Display) -> Self {
+        Self::new(ErrorKind::Cancelled, format!("it had yet to {what}"))
+    }
+
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<BoxError>) -> Self {

@@ -75,6 +75,16 @@ impl ClientProcess {
         Ok(Self { child, name, stderr })
     }
 
+    /// Its name, for messages.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of its process, until it was waited for.
+    pub(crate) fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Its output, once.
     pub(crate) fn take_stdout(&mut self) -> Result<ChildStdout> {
         let stdout = self.child.stdout.take().ok_or_else(|| self.no_stream("output"))?;

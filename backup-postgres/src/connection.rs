@@ -2,6 +2,7 @@
 
 use crate::{
     ServerSettings, SslMode,
+    standstill::Awaited,
     startup::{self, later_timeouts},
     tls,
 };
@@ -29,9 +30,9 @@ impl fmt::Display for ServerVersion {
     }
 }
 
-/// Version, and whether the search path is empty as asked for. Safe whatever it is: every name has its schema, and no operator is used.
+/// Version, whether the search path is empty as asked for, and the process that serves us. Safe whatever it is: every name has its schema, and no operator is used.
 const GREETING: &str = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4, \
-    pg_catalog.texteq(pg_catalog.current_setting('search_path'), '')";
+    pg_catalog.texteq(pg_catalog.current_setting('search_path'), ''), pg_catalog.pg_backend_pid()";
 
 /// A session in one database. Dropping it ends it.
 #[derive(Debug)]
@@ -39,7 +40,8 @@ pub struct Session {
     client: Client,
     version: ServerVersion,
     subject: String,
-    _connection: AbortOnDropHandle<()>,
+    awaited: Awaited,
+    connection: AbortOnDropHandle<()>,
 }
 
 impl Session {
@@ -51,28 +53,37 @@ impl Session {
     pub async fn connect(settings: &ServerSettings, database: &str) -> Result<Self> {
         let deadline = settings.connect_timeout;
         let subject = format!("{}/{database}", settings.address());
-        match tokio::time::timeout(deadline, attempt(settings, database)).await {
-            Ok(Ok((client, connection))) => Self::greet(client, connection, subject).await,
+        let opened = async {
+            let connected = attempt(settings, database).await?;
+            let greeted = Self::greet(connected, settings, &subject).await;
+            greeted.map_err(Failure::Settings)
+        };
+        match tokio::time::timeout(deadline, opened).await {
+            Ok(Ok(session)) => Ok(session),
             Ok(Err(Failure::Settings(error))) => Err(error),
             Ok(Err(Failure::Server(error))) => Err(connect_error(&subject, error)),
             Err(_) => Err(unreachable(&subject, deadline)),
         }
     }
 
-    async fn greet(client: Client, connection: AbortOnDropHandle<()>, subject: String) -> Result<Self> {
+    async fn greet((client, connection): Connected, settings: &ServerSettings, subject: &str) -> Result<Self> {
         let mut session = Self {
             client,
             version: ServerVersion(0),
-            subject,
-            _connection: connection,
+            subject: subject.to_owned(),
+            awaited: Awaited::own(settings, subject, 0),
+            connection,
         };
-        let row = session.one(GREETING, &[]).await?;
-        let number: i32 = get(&row, 0)?;
+        let rows = session.asked(GREETING, &[]).await?;
+        let row = rows.first().ok_or_else(unasked)?;
+        let number: i32 = get(row, 0)?;
         session.version = ServerVersion(number.unsigned_abs());
-        if !get::<bool>(&row, 1)? {
+        if !get::<bool>(row, 1)? {
             return Err(session.not_as_asked());
         }
-        session.execute(&no_timeouts(session.version)).await?;
+        session.awaited = Awaited::own(settings, subject, get(row, 2)?);
+        let set = session.client.batch_execute(&no_timeouts(session.version)).await;
+        set.map_err(|error| session.failed(error))?;
         Ok(session)
     }
 
@@ -83,22 +94,39 @@ impl Session {
     }
 
     pub(crate) async fn rows(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
-        self.client
-            .query(sql, parameters)
-            .await
-            .map_err(|error| self.failed(error))
+        self.answer(self.asked(sql, parameters)).await
     }
 
     pub(crate) async fn one(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Row> {
-        self.client
-            .query_one(sql, parameters)
-            .await
-            .map_err(|error| self.failed(error))
+        let one = async {
+            let row = self.client.query_one(sql, parameters).await;
+            row.map_err(|error| self.failed(error))
+        };
+        self.answer(one).await
     }
 
     /// Runs statements that return nothing; several of them are one transaction.
     pub(crate) async fn execute(&self, sql: &str) -> Result<()> {
-        self.client.batch_execute(sql).await.map_err(|error| self.failed(error))
+        let done = async {
+            let done = self.client.batch_execute(sql).await;
+            done.map_err(|error| self.failed(error))
+        };
+        self.answer(done).await
+    }
+
+    /// As [`Session::rows`], for who watches the time himself.
+    pub(crate) async fn asked(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+        let rows = self.client.query(sql, parameters).await;
+        rows.map_err(|error| self.failed(error))
+    }
+
+    /// Waits as long as the server works on it. A session that stands still is ended: nothing more is expected of it.
+    async fn answer<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let answer = self.awaited.wait(work).await;
+        if answer.is_err() {
+            self.connection.abort();
+        }
+        answer?
     }
 
     /// A pooler may leave out what it does not know of a start-up message.
@@ -110,6 +138,10 @@ impl Session {
 
     /// What a `COPY … TO STDOUT` gives, at most `limit` bytes of it.
     pub(crate) async fn copy_out(&self, sql: &str, limit: usize) -> Result<Vec<u8>> {
+        self.answer(self.copied(sql, limit)).await
+    }
+
+    async fn copied(&self, sql: &str, limit: usize) -> Result<Vec<u8>> {
         let failed = |error| self.failed(error);
         let mut pieces = std::pin::pin!(self.client.copy_out(sql).await.map_err(failed)?);
         let mut bytes = Vec::new();
@@ -141,14 +173,21 @@ fn no_timeouts(version: ServerVersion) -> String {
 
 /// One column of a row.
 pub(crate) fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, column: usize) -> Result<T> {
-    row.try_get(column).map_err(|error| {
-        Error::new(ErrorKind::SourceFailed, "the server answered what was not asked for").because(error)
-    })
+    row.try_get(column).map_err(|error| unasked().because(error))
+}
+
+fn unasked() -> Error {
+    Error::new(ErrorKind::SourceFailed, "the server answered what was not asked for")
 }
 
 /// A name as SQL has it.
 pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text as SQL has it, whatever `standard_conforming_strings` says: for statements that take no parameters.
+pub(crate) fn literal(text: &str) -> String {
+    format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 enum Failure {

@@ -79,6 +79,7 @@ pub mod restore;
 mod schema_version;
 mod settings;
 mod sql;
+mod standstill;
 mod startup;
 pub mod target;
 mod tls;

@@ -5,7 +5,13 @@ use crate::{
     startup::{self, later_timeouts},
 };
 use backup_core::{Error, ErrorKind};
-use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
 /// What the connection must be, with the meaning that libpq gives these words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,6 +96,8 @@ pub struct ServerSettings {
     pub sslkey: Option<PathBuf>,
     /// When to give up on a server that does not answer.
     pub connect_timeout: Duration,
+    /// When nothing comes of a server for so long, it is looked whether it stands still; see the module `standstill`.
+    pub deadline: Duration,
     /// When to give up on a lock that others hold, for each lock; zero waits without end.
     pub lock_timeout: Duration,
     /// Options for the server process (`-c name=value …`), as `PGOPTIONS` has them, for every session and the client programs. What keeps a session safe they
@@ -114,6 +122,7 @@ impl Default for ServerSettings {
             sslcert: None,
             sslkey: None,
             connect_timeout: Duration::from_secs(60),
+            deadline: Duration::from_secs(60),
             lock_timeout: Duration::from_secs(5 * 60),
             options: None,
             maintenance_database: "postgres".into(),
@@ -143,6 +152,19 @@ impl ServerSettings {
         let options: Vec<String> = ours.chain(self.options.clone()).collect();
         Self {
             options: Some(options.join(" ")),
+            ..self.clone()
+        }
+    }
+
+    /// These settings for a single session, which is known among all of the server by its `application_name`.
+    pub(crate) fn singled_out(&self, purpose: &str) -> Self {
+        self.of_run(purpose, &fresh_run())
+    }
+
+    /// These settings for the session of `run` that serves `purpose`.
+    pub(crate) fn of_run(&self, purpose: &str, run: &str) -> Self {
+        Self {
+            application_name: format!("platform-backup {purpose} {run}"),
             ..self.clone()
         }
     }
@@ -181,6 +203,12 @@ impl ServerSettings {
         add("keepalives_count", "3");
         text
     }
+}
+
+/// A name for something at work that nothing else has: 16 hexadecimal digits.
+pub(crate) fn fresh_run() -> String {
+    // Seeded by the operating system.
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The output of a client program, with an end that is vouched for.
 
-use crate::client_process::ClientProcess;
-use backup_core::{Error, ErrorKind, Result};
+use crate::{client_process::ClientProcess, standstill::Awaited};
+use backup_core::{Error, ErrorKind, Result, patience::Patience};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, stream, stream::BoxStream};
 use std::{
@@ -18,7 +18,7 @@ const PIECE: usize = 256 << 10;
 const GATHER: Duration = Duration::from_millis(2);
 
 /// The bytes of a program's output. It ends without an error only if the program exited with status 0; any other end yields one `Err` and then
-/// nothing, so that no reader can take a part for the whole.
+/// nothing, so that no reader can take a part for the whole. It ends with an error, too, when the server that the program reads from stands still.
 ///
 /// Holds one piece of 256 KiB. Dropping it kills the program and what it started.
 pub struct VouchedStream(BoxStream<'static, Result<Bytes>>);
@@ -26,15 +26,20 @@ pub struct VouchedStream(BoxStream<'static, Result<Bytes>>);
 struct State {
     process: ClientProcess,
     stdout: ChildStdout,
+    awaited: Awaited,
+    patience: Patience,
     ended: bool,
 }
 
 impl VouchedStream {
-    pub(crate) fn of(mut process: ClientProcess) -> Result<Self> {
+    /// The output of `process`, whose session is `awaited`.
+    pub(crate) fn of(mut process: ClientProcess, awaited: Awaited) -> Result<Self> {
         let stdout = process.take_stdout()?;
         let state = State {
             process,
             stdout,
+            patience: awaited.patience(),
+            awaited,
             ended: false,
         };
         Ok(Self(stream::try_unfold(state, next_piece).boxed()))
@@ -51,12 +56,14 @@ async fn next_piece(mut state: State) -> Result<Option<(Bytes, State)>> {
     }
     let mut piece = BytesMut::with_capacity(PIECE);
     while piece.len() < PIECE {
-        let count = state.stdout.read_buf(&mut piece).await.map_err(|error| {
+        let reading = state.stdout.read_buf(&mut piece);
+        let count = state.awaited.within(&mut state.patience, reading).await?;
+        let count = count.map_err(|error| {
             Error::new(ErrorKind::SourceFailed, "the output of a client program cannot be read").because(error)
         })?;
         if count == 0 {
             state.ended = true;
-            state.process.wait().await?.vouch()?;
+            state.awaited.wait(state.process.wait()).await??.vouch()?;
             break;
         }
         if piece.len() < PIECE {
@@ -83,7 +90,7 @@ impl std::fmt::Debug for VouchedStream {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client_process::Streams;
+    use crate::{ServerSettings, client_process::Streams};
     use std::{path::Path, process::Stdio};
 
     fn run(script: &str) -> VouchedStream {
@@ -91,7 +98,9 @@ mod tests {
             stdin: Stdio::null(),
             stdout: Stdio::piped(),
         };
-        VouchedStream::of(ClientProcess::spawn(Path::new("/bin/sh"), &["-c", script], streams).unwrap()).unwrap()
+        let process = ClientProcess::spawn(Path::new("/bin/sh"), &["-c", script], streams).unwrap();
+        let awaited = Awaited::of(&process, &ServerSettings::default());
+        VouchedStream::of(process, awaited).unwrap()
     }
 
     #[tokio::test]

@@ -105,6 +105,14 @@ fn located(error: Error, store: Option<&str>) -> Error {
     }
 }
 
+/// Nothing failed: the operator wanted it so. What follows says where that leaves him.
+fn stopped(error: Error, signal: Option<Signal>) -> Error {
+    match (error.kind(), signal) {
+        (ErrorKind::Cancelled, Some(signal)) => error.context(format!("stopped by {signal}")),
+        _ => error,
+    }
+}
+
 struct Setup {
     config: Config,
     settings: Settings,
@@ -145,9 +153,10 @@ impl Setup {
             let store = context.config.store.clone();
             let done = on_a_worker(verb(args, context)).await;
             Ok::<_, Failure>(done.map(|done| {
-                done.map_err(|error| Failure {
-                    error: located(error, store.as_deref()),
-                    signal: received.first(),
+                done.map_err(|error| {
+                    let signal = received.first();
+                    let error = stopped(located(error, store.as_deref()), signal);
+                    Failure { error, signal }
                 })
             }))
         });

@@ -35,15 +35,19 @@ pub enum Exit {
     Findings = 12,
     /// A key is missing or wrong.
     Key = 13,
+    /// Stopped by SIGHUP.
+    HungUp = 129,
     /// Stopped by SIGINT.
     Interrupted = 130,
+    /// Stopped by SIGQUIT.
+    Quit = 131,
     /// Stopped by SIGTERM.
     Terminated = 143,
 }
 
 impl Exit {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Ok,
         Self::Internal,
         Self::Usage,
@@ -58,7 +62,9 @@ impl Exit {
         Self::Refused,
         Self::Findings,
         Self::Key,
+        Self::HungUp,
         Self::Interrupted,
+        Self::Quit,
         Self::Terminated,
     ];
 
@@ -86,7 +92,9 @@ impl Exit {
             Self::Refused => "refused by a rule",
             Self::Findings => "findings (from check, with --strict, or of a look after a restore)",
             Self::Key => "a key is missing or wrong",
+            Self::HungUp => "stopped by SIGHUP",
             Self::Interrupted => "stopped by SIGINT",
+            Self::Quit => "stopped by SIGQUIT",
             Self::Terminated => "stopped by SIGTERM",
         }
     }
@@ -96,11 +104,7 @@ impl Exit {
     /// A signal that came before the failure is its reason, whatever broke first: a terminal sends SIGINT to `pg_dump` as well, which then fails.
     #[must_use]
     pub fn of(error: &Error, signal: Option<Signal>) -> Self {
-        match signal {
-            Some(Signal::Interrupt) => Self::Interrupted,
-            Some(Signal::Terminate) => Self::Terminated,
-            None => Self::from(error.kind()),
-        }
+        signal.map_or_else(|| Self::from(error.kind()), Signal::exit)
     }
 }
 
@@ -174,8 +178,9 @@ mod tests {
     fn a_signal_decides_the_number_whatever_failed_first() {
         for kind in [ErrorKind::Cancelled, ErrorKind::SourceFailed] {
             let error = Error::new(kind, "x");
-            assert_eq!(Exit::of(&error, Some(Signal::Interrupt)).code(), 130);
-            assert_eq!(Exit::of(&error, Some(Signal::Terminate)).code(), 143);
+            let ends = |signal| Exit::of(&error, Some(signal)).code();
+            assert_eq!((ends(Signal::Hangup), ends(Signal::Interrupt)), (129, 130));
+            assert_eq!((ends(Signal::Quit), ends(Signal::Terminate)), (131, 143));
         }
     }
 

@@ -16,6 +16,7 @@ pub mod postgres;
 pub mod render;
 pub mod report;
 pub mod repository;
+mod screen;
 pub mod signals;
 pub mod stored;
 pub mod table;

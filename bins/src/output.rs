@@ -1,11 +1,17 @@
 //! What the programs write: results on stdout, everything else on stderr.
 
-use crate::config::{Environment, common::Verbosity};
+use crate::{
+    config::{Environment, common::Verbosity},
+    screen::Screen,
+};
 use backup_core::{Error, ErrorKind, Result};
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 use tokio::runtime::{Handle, RuntimeFlavor};
+
+/// No eye sees more pictures.
+const DRAWN_PER_SECOND: u8 = 20;
 
 /// stderr, shared by log and progress bars. Cheap to clone; all clones are the same terminal.
 #[derive(Debug, Clone)]
@@ -13,6 +19,8 @@ pub struct Terminal {
     bars: MultiProgress,
     is_terminal: bool,
     colours: bool,
+    /// Whether results went to a terminal when the program began: one that was closed since is none any more.
+    prints_to_terminal: bool,
 }
 
 impl Terminal {
@@ -24,7 +32,7 @@ impl Terminal {
         let dumb = environment.get("TERM")?.is_none_or(|term| term == "dumb");
         let is_terminal = io::stderr().is_terminal() && !dumb;
         let target = if is_terminal {
-            ProgressDrawTarget::stderr()
+            ProgressDrawTarget::term_like_with_hz(Box::new(Screen::default()), DRAWN_PER_SECOND)
         } else {
             ProgressDrawTarget::hidden()
         };
@@ -32,6 +40,7 @@ impl Terminal {
             bars: MultiProgress::with_draw_target(target),
             is_terminal,
             colours: is_terminal && environment.get("NO_COLOR")?.is_none(),
+            prints_to_terminal: io::stdout().is_terminal(),
         })
     }
 
@@ -42,6 +51,7 @@ impl Terminal {
             bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
             is_terminal: false,
             colours: false,
+            prints_to_terminal: false,
         }
     }
 
@@ -84,12 +94,17 @@ impl Terminal {
         };
         let written = waiting(|| self.bars.suspend(write));
         match written {
-            // `list | head` has seen what it wanted.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) if self.reader_is_gone(&error) => Ok(()),
             other => {
                 other.map_err(|error| Error::new(ErrorKind::Internal, "write the result to stdout").because(error))
             }
         }
+    }
+
+    /// `list | head` has seen what it wanted; and nobody looks at a terminal that was closed, which a run outlives if hangups are ignored (`nohup`).
+    fn reader_is_gone(&self, error: &io::Error) -> bool {
+        let closed = self.prints_to_terminal && error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error());
+        closed || error.kind() == io::ErrorKind::BrokenPipe
     }
 }
 

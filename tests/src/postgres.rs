@@ -203,6 +203,11 @@ impl Postgres {
         })
     }
 
+    /// The last lines of what it logged.
+    pub fn log(&self) -> String {
+        self.process.log_tail()
+    }
+
     /// Stops the server (fast shutdown, with a checkpoint) and keeps its data. Idempotent.
     pub fn stop(&mut self) {
         self.process.stop();

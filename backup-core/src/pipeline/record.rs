@@ -138,12 +138,12 @@ impl Recorder {
         let mut state = Progressed::default();
         let stored = tokio::select! {
             stored = self.store_all(name, content.into(), &mut state, progress) => stored,
-            () = self.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, format!("store {}", name.key))),
+            () = self.cancel.cancelled() => Err(Error::cancelled(format_args!("store {}", name.key))),
         };
         let checked = match stored {
             Ok(()) => tokio::select! {
                 checked = read_back.check(self.store.as_ref(), state.artifact(name), &state.headers) => checked,
-                () = self.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, format!("read back {}", name.key))),
+                () = self.cancel.cancelled() => Err(Error::cancelled(format_args!("read back {}", name.key))),
             },
             Err(error) => Err(error),
         };

@@ -93,9 +93,11 @@ where
     done.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-fn lost(target: &dyn BackupTarget) -> Error {
-    Error::new(ErrorKind::Locked, format!("the lease of {} was lost during the run", target.name()))
-        .hint("another run took it, it was unlocked, or the store did not answer for a minute; what was written is removed by prune")
+fn lost(lease: &Lease) -> Error {
+    lease
+        .loss()
+        .context("the run was stopped")
+        .hint("what was written is removed by prune")
 }
 
 /// A missing key is an error, never a fall-back to plain text.
@@ -140,7 +142,7 @@ impl Run<'_> {
             biased;
             written = self.write(&claim) => written,
             // Only until all is written: a commit looks after its lease itself, and must not be dropped between the manifest and the look at it.
-            () = lease.lost().cancelled_owned() => return Err(lost(self.target)),
+            () = lease.lost().cancelled_owned() => return Err(lost(lease)),
         };
         let (started, mut outcome) = match written {
             Ok(written) => written,
@@ -163,10 +165,7 @@ impl Run<'_> {
         let outcome = self.target.backup(self.cx, self.plan, &session).await?;
         if self.cx.cancel.is_cancelled() {
             // Artifacts that were stopped are no failures of the source: a stopped run is no partial backup.
-            return Err(Error::new(
-                ErrorKind::Cancelled,
-                format!("back up {}", self.target.name()),
-            ));
+            return Err(Error::cancelled(format_args!("back up {}", self.target.name())));
         }
         let outcome = accounted_for(self.plan, outcome)?;
         self.tidy(claim, &outcome).await;
@@ -184,11 +183,21 @@ impl Run<'_> {
         }
     }
 
+    /// Who stops a run wants to know what there is now, not what it was doing.
     async fn abandoned(&self, claim: &Claim, error: Error) -> Error {
-        if let Err(left) = claim.abandon(self.cx).await {
-            tracing::warn!(error = %left.chain(), "the failed run could not be cleaned up; prune will");
+        let cleaned = claim.abandon(self.cx).await;
+        match (error.kind(), cleaned) {
+            (ErrorKind::Cancelled, Ok(())) => Error::new(ErrorKind::Cancelled, "nothing was stored"),
+            (ErrorKind::Cancelled, Err(left)) => Error::new(ErrorKind::Cancelled, "no backup was made").hint(format!(
+                "what was written could not be removed ({}): prune does that when it is a day old",
+                left.chain()
+            )),
+            (_, Ok(())) => error,
+            (_, Err(left)) => {
+                tracing::warn!(error = %left.chain(), "the failed run could not be cleaned up; prune will");
+                error
+            }
         }
-        error
     }
 
     fn reading(&self) -> ContentSource {

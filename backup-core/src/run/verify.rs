@@ -87,7 +87,7 @@ async fn unless_cancelled(
 ) -> Result<Vec<Damage>> {
     tokio::select! {
         looked = one(cx, target, manifest, artifact, depth) => looked,
-        () = cx.cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, format!("verify {}", artifact.name))),
+        () = cx.cancel.cancelled() => Err(Error::cancelled(format_args!("verify {}", artifact.name))),
     }
 }
 

@@ -152,7 +152,11 @@ fn open_folder(folder: &str) -> Result<FileStore> {
     if !folder.starts_with('/') {
         return Err(failed().hint("the path is absolute: file:///path, with three slashes"));
     }
-    FileStore::open(Path::new(folder)).map_err(|error| failed().because(error))
+    FileStore::open(Path::new(folder)).map_err(|error| {
+        failed()
+            .because(error)
+            .hint("it is a folder, or a place where this user may make one")
+    })
 }
 
 /// An empty store in memory, gone when it is dropped.

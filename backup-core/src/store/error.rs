@@ -123,7 +123,7 @@ impl fmt::Display for StoreError {
             K::Conflict => "another object is there",
             K::NoBucket => "the bucket does not exist",
             K::Unauthenticated => "the store does not accept the credentials",
-            K::Forbidden => "the credentials lack a right",
+            K::Forbidden => "a right is missing",
             K::Unreachable => "the store does not answer",
             K::Interrupted => "the connection broke",
             K::Throttled => "the store asks to slow down",
@@ -157,7 +157,9 @@ impl From<StoreError> for Error {
         let (kind, hint) = match error.kind {
             K::Unreachable | K::Interrupted => (
                 ErrorKind::StoreUnreachable,
-                Some("check the endpoint (AWS_ENDPOINT_URL), the network and the store itself"),
+                Some(
+                    "check the endpoint (AWS_ENDPOINT_URL: host, port, http or https), the network and the store itself",
+                ),
             ),
             K::Unauthenticated => (
                 ErrorKind::StoreFailed,
@@ -165,7 +167,9 @@ impl From<StoreError> for Error {
             ),
             K::Forbidden => (
                 ErrorKind::StoreFailed,
-                Some("the identity needs to list, read, write and (for prune) delete under the repository"),
+                Some(
+                    "who it is that asks (by the credentials; for a folder, the user of this process) needs to list, read, write and (for prune) delete under the repository",
+                ),
             ),
             K::NoBucket => (
                 ErrorKind::StoreFailed,

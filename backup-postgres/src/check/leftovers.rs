@@ -1,7 +1,11 @@
 //! Databases that restores left behind.
 
 use super::server::finding;
-use crate::{Session, connection::get};
+use crate::{
+    Session,
+    connection::get,
+    restore::leftover::{Filled, filled},
+};
 use backup_core::{
     Result,
     event::{Finding, Severity},
@@ -15,30 +19,36 @@ use backup_core::{
 pub async fn check_leftovers(session: &Session) -> Result<Vec<Finding>> {
     let sql = "SELECT datname, datname ~ '__restore_[0-9]{8}_[0-9]{6}$', pg_catalog.quote_ident(datname) \
         FROM pg_catalog.pg_database WHERE datname ~ '__(restore|before)_[0-9]{8}_[0-9]{6}$' ORDER BY 1";
-    let rows = session.rows(sql, &[]).await?;
-    rows.iter()
-        .map(|row| Ok(leftover(get(row, 0)?, get(row, 1)?, get(row, 2)?)))
-        .collect()
+    let mut findings = Vec::new();
+    for row in session.rows(sql, &[]).await? {
+        let (name, quoted): (String, String) = (get(&row, 0)?, get(&row, 2)?);
+        if !get(&row, 1)? {
+            findings.push(kept(&name, &quoted));
+        } else if let Some(filled) = filled(session, &name).await? {
+            findings.push(unfinished(&name, &quoted, filled));
+        }
+    }
+    Ok(findings)
 }
 
-fn leftover(name: &str, unfinished: bool, quoted: &str) -> Finding {
-    let (severity, message, when) = if unfinished {
-        (
+fn kept(name: &str, quoted: &str) -> Finding {
+    let hint = format!("when it is no longer needed: DROP DATABASE {quoted}");
+    finding(Severity::Note, name, "a restore with --swap kept it".into(), Some(hint))
+}
+
+fn unfinished(name: &str, quoted: &str, filled: Filled) -> Finding {
+    let (severity, message, hint) = match filled {
+        Filled::InUse(_) => return finding(Severity::Note, name, "a restore is at work in it".into(), None),
+        Filled::Dead => (
+            Severity::Warning,
+            "a restore that ended before it was complete left it",
+            format!("the same restore with --replace-leftover drops it and starts anew; or DROP DATABASE {quoted}"),
+        ),
+        Filled::Unmarked => (
             Severity::Warning,
             "a restore into it has not been completed",
-            "if no restore runs",
-        )
-    } else {
-        (
-            Severity::Note,
-            "a restore with --swap kept it",
-            "when it is no longer needed",
-        )
+            format!("if no restore runs: DROP DATABASE {quoted}"),
+        ),
     };
-    finding(
-        severity,
-        name,
-        message.into(),
-        Some(format!("{when}: DROP DATABASE {quoted}")),
-    )
+    finding(severity, name, message.into(), Some(hint))
 }

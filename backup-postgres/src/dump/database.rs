@@ -5,6 +5,7 @@ use crate::{
     archive::{Limits, WalkOutcome, checked},
     client_process::{ClientProcess, Streams},
     passfile::{self, Carrier},
+    standstill::Awaited,
 };
 use backup_core::Result;
 use std::process::Stdio;
@@ -43,7 +44,7 @@ pub struct DumpRequest<'a> {
 /// # Errors
 /// `Config` if `pg_dump` cannot be started. From the stream: `SourceUnreachable`, `SourceFailed` with what `pg_dump` wrote, `Damaged`.
 pub fn dump_stream(request: DumpRequest<'_>) -> Result<(VouchedStream, WalkOutcome)> {
-    let settings = request.settings;
+    let settings = &request.settings.singled_out("dump");
     let carrier = settings.password().map(|_| Carrier::Stdin.path());
     let level = match request.compression {
         Compression::None => "--compress=0",
@@ -59,6 +60,7 @@ pub fn dump_stream(request: DumpRequest<'_>) -> Result<(VouchedStream, WalkOutco
     let mut arguments = vec!["--format=custom", level, "--no-password", &patience, &target];
     arguments.extend(encoding.as_deref());
     let process = ClientProcess::spawn(&request.tools.program("pg_dump"), &arguments, streams)?;
-    let (stream, outcome) = checked(VouchedStream::of(process)?, Limits::default());
+    let awaited = Awaited::of(&process, settings);
+    let (stream, outcome) = checked(VouchedStream::of(process, awaited)?, Limits::default());
     Ok((VouchedStream::wrap(stream), outcome))
 }

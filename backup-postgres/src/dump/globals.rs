@@ -4,6 +4,7 @@ use crate::{
     ClientTools, ServerFacts, ServerSettings, VouchedStream,
     client_process::{ClientProcess, Streams},
     passfile::{self, Carrier},
+    standstill::Awaited,
 };
 use backup_core::{
     Result,
@@ -25,6 +26,7 @@ pub struct GlobalsDump {
 /// # Errors
 /// As [`super::dump_stream`].
 pub fn globals_stream(settings: &ServerSettings, tools: &ClientTools, server: &ServerFacts) -> Result<GlobalsDump> {
+    let settings = &settings.singled_out("globals");
     let carrier = settings.password().map(|_| Carrier::Stdin.path());
     let target = format!(
         "--dbname={}",
@@ -40,8 +42,9 @@ pub fn globals_stream(settings: &ServerSettings, tools: &ClientTools, server: &S
         stdout: Stdio::piped(),
     };
     let process = ClientProcess::spawn(&tools.program("pg_dumpall"), &arguments, streams)?;
+    let awaited = Awaited::of(&process, settings);
     Ok(GlobalsDump {
-        stream: VouchedStream::of(process)?,
+        stream: VouchedStream::of(process, awaited)?,
         finding: (!server.reads_role_passwords).then(|| no_passwords(&settings.user)),
     })
 }

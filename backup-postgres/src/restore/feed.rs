@@ -6,8 +6,9 @@ use crate::{
     client_process::{ClientProcess, Ended, Streams},
     passfile::{self, Carrier},
     relay::Relay,
+    standstill::Awaited,
 };
-use backup_core::{Error, ErrorKind, Result};
+use backup_core::{Error, ErrorKind, Result, patience::Patience};
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
 use std::{io, process::Stdio};
@@ -17,19 +18,23 @@ use tokio::{io::AsyncWriteExt, process::ChildStdin};
 struct Feeder {
     process: ClientProcess,
     stdin: Option<ChildStdin>,
+    /// The session that it works in, if it needs a server.
+    awaited: Option<(Awaited, Patience)>,
 }
 
 /// How the feeding ended.
 enum Fed {
     /// The stream is complete; this is the last piece of it, not yet given away.
     Whole(Option<Bytes>),
-    /// The stream failed.
+    /// The stream failed, or the server stands still.
     Broken(Error),
     /// The program takes no more.
     Refused(io::Error),
 }
 
-/// Starts `pg_restore` on the target and feeds it `dump`.
+/// Starts `pg_restore` on the target, whose settings are [`ServerSettings::singled_out`], and feeds it `dump`.
+///
+/// [`ServerSettings::singled_out`]: crate::ServerSettings::singled_out
 pub(super) async fn restore_into(
     target: RestoreTarget<'_>,
     options: &[&str],
@@ -45,7 +50,9 @@ pub(super) async fn restore_into(
         stdout: passfile::stream(settings.password())?,
     };
     let process = ClientProcess::spawn(&target.tools.program("pg_restore"), &arguments, streams)?;
-    let fed = feed(process, dump, refused);
+    // Whatever is between: the server itself is asked.
+    let awaited = Awaited::of(&process, target.settings);
+    let fed = Box::pin(feed(process, Some(awaited), dump, refused));
     unless_cancelled(target.cancel, relayed(relay, fed)).await
 }
 
@@ -69,14 +76,29 @@ fn refused(ended: Ended) -> Error {
     }
 }
 
-/// Feeds `dump` to a `pg_restore` that reads its standard input; `failed` judges how it ended, unless with status 0. Cancel-safe: dropping it kills the program.
+/// Nobody can tell from here whether the last that was sent has arrived.
+fn open_end(error: Error) -> Error {
+    error.hint("all of the dump was sent: whether the restore took effect is known when the server answers again")
+}
+
+/// Feeds `dump` to a `pg_restore` that reads its standard input and works in the session `awaited`, if it needs a server; `failed` judges how it ended,
+/// unless with status 0. Cancel-safe: dropping it kills the program.
 pub(super) async fn feed(
     mut process: ClientProcess,
+    awaited: Option<Awaited>,
     dump: impl Stream<Item = Result<Bytes>> + Send + 'static,
     failed: fn(Ended) -> Error,
 ) -> Result<Walked> {
     let stdin = Some(process.take_stdin()?);
-    let mut feeder = Feeder { process, stdin };
+    let awaited = awaited.map(|awaited| {
+        let patience = awaited.patience();
+        (awaited, patience)
+    });
+    let mut feeder = Feeder {
+        process,
+        stdin,
+        awaited,
+    };
     let (mut stream, outcome) = checked(dump, Limits::default());
     let fed = feeder.pump(&mut stream).await;
     drop(stream);
@@ -97,19 +119,43 @@ impl Feeder {
                 Ok(piece) => piece,
                 Err(error) => return Fed::Broken(error),
             };
-            if let Some(ready) = held.replace(piece)
-                && let Err(error) = self.give(&ready).await
-            {
-                return Fed::Refused(error);
+            if let Some(ready) = held.replace(piece) {
+                match self.give(&ready).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => return Fed::Refused(error),
+                    Err(error) => return Fed::Broken(error),
+                }
             }
         }
         Fed::Whole(held)
     }
 
-    async fn give(&mut self, piece: &[u8]) -> io::Result<()> {
-        match &mut self.stdin {
-            Some(stdin) => stdin.write_all(piece).await,
-            None => Err(io::ErrorKind::BrokenPipe.into()),
+    /// `Err` if the server stands still; inside, what became of the pipe. Every byte that is taken is progress.
+    async fn give(&mut self, mut piece: &[u8]) -> Result<io::Result<()>> {
+        while !piece.is_empty() {
+            let Some(stdin) = &mut self.stdin else {
+                return Ok(Err(io::ErrorKind::BrokenPipe.into()));
+            };
+            let writing = stdin.write(piece);
+            let written = match &mut self.awaited {
+                Some((awaited, patience)) => awaited.within(patience, writing).await?,
+                None => writing.await,
+            };
+            match written {
+                Ok(0) => return Ok(Err(io::ErrorKind::WriteZero.into())),
+                Ok(written) => piece = &piece[written..],
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// All that there is was given away: what the server does last is its commit.
+    async fn ended(&mut self) -> Result<Ended> {
+        let ending = self.process.wait();
+        match &mut self.awaited {
+            Some((awaited, patience)) => awaited.within(patience, ending).await.map_err(open_end)?,
+            None => ending.await,
         }
     }
 
@@ -122,10 +168,10 @@ impl Feeder {
             }
             Fed::Refused(error) => Some(error),
             Fed::Whole(None) => None,
-            Fed::Whole(Some(last)) => self.give(&last).await.err(),
+            Fed::Whole(Some(last)) => self.give(&last).await?.err(),
         };
         self.stdin = None;
-        let ended = self.process.wait().await?;
+        let ended = self.ended().await?;
         match refused {
             Some(error) if ended.status.success() => {
                 let message = format!("{} ended before the dump did", ended.name);

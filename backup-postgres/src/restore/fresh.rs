@@ -1,11 +1,12 @@
 //! Restore into a database that nobody sees until it is complete.
 
-use super::{RestoreTarget, create_options::known_to, feed::restore_into};
+use super::{RestoreTarget, create_options::known_to, feed::restore_into, leftover::mark};
 use crate::{
     ServerSettings, ServerVersion, Session,
     archive::{Contents, Walked},
     catalog::user_tables,
-    connection::{get, quoted},
+    connection::{get, literal, quoted},
+    settings::fresh_run,
     sql::identifier,
 };
 use backup_core::{Error, ErrorKind, Result, id::BackupId};
@@ -19,7 +20,7 @@ const LONGEST_NAME: usize = 63;
 /// A fresh database `NAME__restore_ID` that is being filled.
 ///
 /// It takes its final name by [`FreshDatabase::publish`] or [`FreshDatabase::swap`] only. [`FreshDatabase::discard`] drops it; a process that is killed
-/// before leaves it behind under this name, never under another.
+/// before leaves it behind under this name, never under another, with a mark by which [`crate::check::check_leftovers`] and the next restore know it.
 #[derive(Debug)]
 pub struct FreshDatabase {
     pub(super) name: String,
@@ -28,6 +29,11 @@ pub struct FreshDatabase {
     version: ServerVersion,
     pub(super) settings: ServerSettings,
     properties: Vec<String>,
+    comments: Vec<String>,
+    mark: String,
+    run: String,
+    /// Shows that the run lives as long as this does, also while nobody is in the database.
+    alive: Session,
     cancel: CancellationToken,
 }
 
@@ -37,8 +43,9 @@ impl FreshDatabase {
     /// # Errors
     /// As [`Session::connect`]; `SourceFailed` if the server refuses it.
     pub async fn create(target: RestoreTarget<'_>, id: BackupId, contents: Option<&Contents>) -> Result<Self> {
-        let (name, _) = derived_names(target.database, id);
-        let admin = Session::connect(target.settings, &maintenance(target.settings, target.database)).await?;
+        let ((name, _), run) = (derived_names(target.database, id), fresh_run());
+        let maintenance = maintenance(target.settings, target.database);
+        let admin = Session::connect(&target.settings.of_run("filling", &run), &maintenance).await?;
         let entry = contents.and_then(|contents| contents.database.as_ref());
         let sql = match entry {
             Some(entry) => create_statement(&entry.create, &entry.owner, &name)?,
@@ -51,15 +58,64 @@ impl FreshDatabase {
                 .hint("roles that are missing come with `restore --globals`; the login role needs CREATEDB")
         })?;
         let properties = entry.map_or_else(Vec::new, |entry| rename_in(&entry.create, &entry.properties, &name));
-        Ok(Self {
+        let is_comment = |statement: &String| statement.starts_with("COMMENT ");
+        let (comments, properties) = properties.into_iter().partition(is_comment);
+        let fresh = Self {
+            mark: mark(id, &run),
+            run,
             name,
             final_name: target.database.to_owned(),
             id,
             version: admin.version(),
             settings: target.settings.clone(),
             properties,
+            comments,
+            alive: admin,
             cancel: target.cancel.clone(),
-        })
+        };
+        fresh.marked().await
+    }
+
+    /// From here on it is known for what it is; killed between the two, it is one that nobody knows.
+    async fn marked(self) -> Result<Self> {
+        let sql = format!("COMMENT ON DATABASE {} IS {}", quoted(&self.name), literal(&self.mark));
+        match self.alive.execute(&sql).await {
+            Ok(()) => Ok(self),
+            Err(error) => Err(match self.drop_it().await {
+                Ok(()) => error,
+                Err(stays) => error.hint(format!("{}; drop it by hand", stays.chain())),
+            }),
+        }
+    }
+
+    /// Whether the database of its name is still the one that this run made: had the run been taken for dead, another may have replaced it.
+    async fn is_ours(&self, admin: &Session) -> Result<bool> {
+        let sql = "SELECT FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) $1 \
+            AND pg_catalog.shobj_description(oid, 'pg_database') OPERATOR(pg_catalog.=) $2";
+        Ok(!admin.rows(sql, &[&self.name, &self.mark]).await?.is_empty())
+    }
+
+    /// What takes the mark away, and gives the database its name and the comment that it had.
+    pub(super) fn naming(&self) -> String {
+        let (name, named) = (quoted(&self.name), quoted(&self.final_name));
+        let comments: String = self.comments.iter().map(|comment| format!("{comment}\n")).collect();
+        format!("COMMENT ON DATABASE {name} IS NULL; {comments} ALTER DATABASE {name} RENAME TO {named}")
+    }
+
+    /// # Errors
+    /// `SourceFailed` if it is not there any more.
+    pub(super) async fn demand_ours(&self, admin: &Session) -> Result<()> {
+        if self.is_ours(admin).await? {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::SourceFailed,
+            format!(
+                "database {} is no longer the one that this restore has filled",
+                self.name
+            ),
+        )
+        .hint("another restore replaced it, or somebody dropped it or changed its comment"))
     }
 
     /// A session of its own for each order: filling takes hours, and an idle session may not live that long.
@@ -84,7 +140,7 @@ impl FreshDatabase {
         dump: impl Stream<Item = Result<Bytes>> + Send + 'static,
     ) -> Result<Walked> {
         let target = RestoreTarget {
-            settings: &self.settings,
+            settings: &self.settings.of_run("restore", &self.run),
             tools,
             database: &self.name,
             cancel: &self.cancel,
@@ -135,19 +191,30 @@ impl FreshDatabase {
     /// # Errors
     /// `SourceFailed`, with the database as it was: call [`FreshDatabase::discard`].
     pub async fn publish(&self) -> Result<()> {
-        let sql = format!(
-            "ALTER DATABASE {} RENAME TO {}",
-            quoted(&self.name),
-            quoted(&self.final_name)
-        );
-        self.rename(&sql, &[&self.name]).await
+        self.rename(&self.naming(), &[&self.name]).await
     }
 
-    /// Drops it, with sessions that are in it. Idempotent.
+    /// Drops it, with sessions that are in it. Idempotent. What another restore has made in its place stays.
     ///
     /// # Errors
     /// `SourceFailed`, with the name of the database that stays.
     pub async fn discard(&self) -> Result<()> {
+        let ours = match self.admin().await {
+            Ok(admin) => self.is_ours(&admin).await,
+            Err(error) => Err(error),
+        };
+        match ours {
+            Ok(false) => Ok(()),
+            Ok(true) => self.drop_it().await,
+            Err(error) => Err(self.stays(error)),
+        }
+    }
+
+    fn stays(&self, error: Error) -> Error {
+        error.context(format!("the unfinished database {} could not be dropped", self.name))
+    }
+
+    async fn drop_it(&self) -> Result<()> {
         let force = if self.version.major() >= 13 {
             " WITH (FORCE)"
         } else {
@@ -158,7 +225,7 @@ impl FreshDatabase {
             Ok(admin) => admin.execute(&sql).await,
             Err(error) => Err(error),
         };
-        dropped.map_err(|error| error.context(format!("the unfinished database {} could not be dropped", self.name)))
+        dropped.map_err(|error| self.stays(error))
     }
 }
 

@@ -20,12 +20,12 @@ pub async fn restore_in_place(
     target: RestoreTarget<'_>,
     dump: impl Stream<Item = Result<Bytes>> + Send + 'static,
 ) -> Result<Walked> {
-    let watch = LockWatch::begin(target.settings).await?;
-    let settings = &watch.watched(target.settings);
+    let settings = &target.settings.singled_out("restore");
+    let watch = Box::pin(LockWatch::begin(target.settings, &settings.application_name)).await?;
     let target = RestoreTarget { settings, ..target };
     let options = ["--single-transaction", "--clean", "--if-exists"];
     let restored = tokio::select! {
-        restored = restore_into(target, &options, dump) => restored,
+        restored = Box::pin(restore_into(target, &options, dump)) => restored,
         error = watch.too_long() => Err(error),
     };
     match restored {

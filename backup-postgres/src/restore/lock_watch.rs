@@ -42,23 +42,13 @@ struct Blocker {
 }
 
 impl LockWatch {
-    /// The name of the watched session holds the number of this one: as long as this one lives, no other has it.
-    pub(super) async fn begin(settings: &ServerSettings) -> Result<Self> {
-        let session = Session::connect(settings, &settings.maintenance_database).await?;
-        let own: i32 = get(&session.one("SELECT pg_catalog.pg_backend_pid()", &[]).await?, 0)?;
+    /// Watches the session that will have `application` as its name, of [`ServerSettings::singled_out`].
+    pub(super) async fn begin(settings: &ServerSettings, application: &str) -> Result<Self> {
         Ok(Self {
-            session,
-            application: format!("platform-backup restore {own}"),
+            session: Session::connect(settings, &settings.maintenance_database).await?,
+            application: application.to_owned(),
             patience: settings.lock_timeout,
         })
-    }
-
-    /// Settings for the session that is watched.
-    pub(super) fn watched(&self, settings: &ServerSettings) -> ServerSettings {
-        ServerSettings {
-            application_name: self.application.clone(),
-            ..settings.clone()
-        }
     }
 
     /// Ends when one statement has waited for a lock for too long. Never without a limit, and never if the watch itself fails: the restore may succeed.

@@ -12,6 +12,7 @@ mod globals;
 mod globals_version;
 mod in_place;
 mod into_fresh;
+pub(crate) mod leftover;
 mod lock_watch;
 mod locks;
 mod preflight;
@@ -32,7 +33,7 @@ pub use swap::Swapped;
 pub use verify::verify_with_pg_restore;
 
 use crate::{ClientTools, ServerSettings};
-use backup_core::{Error, ErrorKind, Result};
+use backup_core::{Error, Result};
 use tokio_util::sync::CancellationToken;
 
 /// Where a dump goes.
@@ -55,7 +56,7 @@ pub(crate) async fn unless_cancelled<T>(
 ) -> Result<T> {
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "stopped before the end")),
+        () = cancel.cancelled() => Err(Error::cancelled("come to its end")),
         done = work => done,
     }
 }

@@ -15,9 +15,10 @@ impl FreshDatabase {
     /// fail, and never taken for their failure. They may be carried out all the same.
     ///
     /// # Errors
-    /// `SourceFailed`, with nothing renamed.
+    /// `SourceFailed`, with nothing renamed; also if the database is not the one that was filled.
     pub(super) async fn rename(&self, sql: &str, databases: &[&str]) -> Result<()> {
         let (admin, ender) = (self.admin().await?, self.admin().await?);
+        self.demand_ours(&admin).await?;
         let mut stays = None;
         let renamed = tokio::select! {
             biased;

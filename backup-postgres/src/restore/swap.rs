@@ -29,10 +29,10 @@ impl FreshDatabase {
         let (_, kept) = derived_names(&self.final_name, self.id);
         let findings = self.slots(&self.admin().await?).await?;
         let sql = format!(
-            "ALTER DATABASE {live} RENAME TO {kept}; ALTER DATABASE {fresh} RENAME TO {live}",
+            "ALTER DATABASE {live} RENAME TO {kept}; {naming}",
             live = quoted(&self.final_name),
             kept = quoted(&kept),
-            fresh = quoted(&self.name),
+            naming = self.naming(),
         );
         let renamed = self.rename(&sql, &[&self.final_name, &self.name]).await;
         renamed.map_err(|error| {

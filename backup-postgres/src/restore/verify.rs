@@ -32,7 +32,7 @@ pub async fn verify_with_pg_restore(
     let process = ClientProcess::spawn(&tools.program("pg_restore"), &["--file=/dev/null"], streams)?;
     let dump = stream::iter(begun.into_iter().map(Ok)).chain(dump);
     let judge = if major.is_some() { unreadable } else { unknown };
-    feed(process, dump, judge).await
+    feed(process, None, dump, judge).await
 }
 
 /// Reads up to the end of the header: the pieces, and the major version of the `pg_dump` that wrote them, if the layout is known.

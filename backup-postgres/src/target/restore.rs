@@ -5,11 +5,11 @@ use crate::{
     Session,
     archive::{Contents, Walked},
     facts::unread_version,
-    restore::{Placement, RestoreTarget, restore_in_place, restore_into_fresh},
+    restore::{Placement, RestoreTarget, leftover, restore_in_place, restore_into_fresh},
     schema_version,
 };
 use backup_core::{
-    Result,
+    Error, ErrorKind, Result,
     context::Context,
     event::{Event, Finding},
     id::BackupId,
@@ -41,6 +41,8 @@ pub struct RestoreRequest {
     /// Whether every piece of the dump is proven before it is given out, as of a sealed object. If not, all of it is read and checked before any of it is
     /// used: `pg_restore` runs what stands in it.
     pub proven_by_piece: bool,
+    /// Whether a database that a dead restore left under the name that this one fills is dropped; it is refused otherwise.
+    pub replace_leftover: bool,
     /// The backup that it comes from; names the databases that a restore makes on its way.
     pub id: BackupId,
 }
@@ -75,7 +77,18 @@ impl PgDump {
     where
         O: Fn() -> ByteStream,
     {
-        let plan = self.plan_restore(cx, request, open()).await?;
+        let restored = Box::pin(self.carry_out(cx, request, open)).await;
+        restored.map_err(|error| match error.kind() {
+            ErrorKind::Cancelled => untouched(request, &error),
+            _ => error,
+        })
+    }
+
+    async fn carry_out<O>(&self, cx: &Context, request: &RestoreRequest, open: O) -> Result<RestoreReport>
+    where
+        O: Fn() -> ByteStream,
+    {
+        let plan = Box::pin(self.plan_restore(cx, request, open())).await?;
         for finding in &plan.findings {
             cx.events.emit(Event::Finding(finding.clone()));
         }
@@ -85,6 +98,10 @@ impl PgDump {
             database: &request.database,
             cancel: &cx.cancel,
         };
+        if let Some(leftover) = &plan.leftover {
+            let removed = self.remove_leftover(leftover);
+            cx.unless_cancelled(&format!("drop {leftover}"), removed).await?;
+        }
         let dump = watched(cx, &request.database, open());
         let mut report = match request.way {
             Way::InPlace => in_place(target, plan.survive, dump).await?,
@@ -103,9 +120,28 @@ impl PgDump {
         Ok(report)
     }
 
+    async fn remove_leftover(&self, name: &str) -> Result<()> {
+        let session = Session::connect(&self.settings, &self.settings.maintenance_database).await?;
+        leftover::remove(&session, name).await
+    }
+
     async fn version_now(&self, database: &str) -> Result<Option<i64>> {
         schema_version(&Session::connect(&self.settings, database).await?).await
     }
+}
+
+/// Who stops a restore wants to know what there is now, not what it was doing.
+fn untouched(request: &RestoreRequest, error: &Error) -> Error {
+    let what = match request.way {
+        Way::InPlace | Way::Swap => format!("{} is as it was", request.database),
+        Way::Create => format!("{} was not made", request.database),
+    };
+    let stopped = Error::new(ErrorKind::Cancelled, what);
+    // As of a database that could not be dropped.
+    error
+        .hints()
+        .iter()
+        .fold(stopped, |error, hint| error.hint(hint.clone()))
 }
 
 async fn in_place(target: RestoreTarget<'_>, survived: Vec<String>, dump: ByteStream) -> Result<RestoreReport> {

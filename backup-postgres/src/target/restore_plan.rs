@@ -10,7 +10,11 @@ use crate::{
     archive::{Contents, Limits, QualifiedName, Walked, checked, read_contents},
     catalog::missing_databases,
     connection::quoted,
-    restore::{LockNeed, derived_names, lock_need, missing_roles, missing_roles_of_database, unless_cancelled},
+    restore::{
+        LockNeed, derived_names,
+        leftover::{self, Filled},
+        lock_need, missing_roles, missing_roles_of_database, unless_cancelled,
+    },
     server_facts, surviving_tables, user_tables,
 };
 use backup_core::{
@@ -34,6 +38,8 @@ pub struct RestorePlan {
     pub locks: Option<LockNeed>,
     /// What somebody should look at.
     pub findings: Vec<Finding>,
+    /// What a dead restore left in the way, to be dropped.
+    pub(super) leftover: Option<String>,
     pub(super) facts: ServerFacts,
     pub(super) contents: Option<Contents>,
     pub(super) tools: ClientTools,
@@ -52,7 +58,7 @@ impl PgDump {
     async fn preflight(&self, cx: &Context, request: &RestoreRequest, dump: ByteStream) -> Result<RestorePlan> {
         let session = Session::connect(&self.settings, &self.settings.maintenance_database).await?;
         let facts = server_facts(&session).await?;
-        demand_place(&session, request).await?;
+        let leftover = demand_place(&session, request).await?;
         let contents = match (request.way, request.proven_by_piece) {
             (Way::Create | Way::Swap, true) => read_contents(dump, Limits::default()).await?,
             (Way::InPlace, _) | (Way::Create | Way::Swap, false) => whole(cx, request, dump).await?,
@@ -67,7 +73,8 @@ impl PgDump {
             replaced: Vec::new(),
             survive: Vec::new(),
             locks: None,
-            findings: Vec::new(),
+            findings: leftover.iter().map(|name| dropped(name)).collect(),
+            leftover,
             facts,
             contents: None,
             tools,
@@ -135,8 +142,17 @@ fn unread_privileges(database: &str, contents: &Contents) -> Option<Finding> {
     })
 }
 
-/// The database has to be there, or not to be there, before anything else is looked at.
-async fn demand_place(session: &Session, request: &RestoreRequest) -> Result<()> {
+fn dropped(leftover: &str) -> Finding {
+    Finding {
+        severity: Severity::Note,
+        subject: leftover.to_owned(),
+        message: "a restore that ended before it was complete left this database: it is dropped first".into(),
+        hint: None,
+    }
+}
+
+/// The database has to be there, or not to be there, before anything else is looked at. What a dead restore left in the way is named.
+async fn demand_place(session: &Session, request: &RestoreRequest) -> Result<Option<String>> {
     let name = std::slice::from_ref(&request.database);
     let missing = !missing_databases(session, name).await?.is_empty();
     match (request.way, missing) {
@@ -150,7 +166,7 @@ async fn demand_place(session: &Session, request: &RestoreRequest) -> Result<()>
             format!("the server has no database {}", request.database),
         )
         .hint("use --create to make it")),
-        (Way::InPlace, false) => Ok(()),
+        (Way::InPlace, false) => Ok(None),
         (Way::Create, true) | (Way::Swap, false) => demand_names(session, request).await,
     }
 }
@@ -170,24 +186,49 @@ async fn whole(cx: &Context, request: &RestoreRequest, dump: ByteStream) -> Resu
 }
 
 /// The names that the restore gives on its way are known before its first byte; a second restore of one backup would fail on them after the last.
-async fn demand_names(session: &Session, request: &RestoreRequest) -> Result<()> {
+async fn demand_names(session: &Session, request: &RestoreRequest) -> Result<Option<String>> {
     let (filling, kept) = derived_names(&request.database, request.id);
-    let mut names = vec![filling];
-    if request.way == Way::Swap {
-        names.push(kept);
+    if request.way == Way::Swap
+        && missing_databases(session, std::slice::from_ref(&kept))
+            .await?
+            .is_empty()
+    {
+        return Err(taken(request, &kept).hint(by_hand(&kept)));
     }
-    let missing = missing_databases(session, &names).await?;
-    match names.into_iter().find(|name| !missing.contains(name)) {
-        None => Ok(()),
-        Some(taken) => Err(Error::new(
-            ErrorKind::Refused,
-            format!("database {taken} of an earlier restore of backup {} is still there", request.id),
-        )
-        .hint(format!(
-            "if it is no longer needed and no restore runs: DROP DATABASE {0}; else ALTER DATABASE {0} RENAME TO another name",
-            quoted(&taken)
-        ))),
+    match leftover::filled(session, &filling).await? {
+        None => Ok(None),
+        Some(Filled::Dead) if request.replace_leftover => Ok(Some(filling)),
+        Some(filled) => Err(not_replaced(request, &filling, filled)),
     }
+}
+
+fn not_replaced(request: &RestoreRequest, name: &str, filled: Filled) -> Error {
+    match filled {
+        Filled::Dead => taken(request, name)
+            .hint("a restore that ended before it was complete left it, and nobody is in it: --replace-leftover drops it and goes on"),
+        Filled::InUse(process) => {
+            let message = format!("another restore of backup {} is at work in database {name}", request.id);
+            Error::new(ErrorKind::Refused, message).hint(format!(
+                "wait for its end; if it is dead, what it began goes on in the server: SELECT pg_terminate_backend({process})"
+            ))
+        }
+        Filled::Unmarked => taken(request, name).hint(by_hand(name)),
+    }
+}
+
+fn taken(request: &RestoreRequest, name: &str) -> Error {
+    let message = format!(
+        "database {name} of an earlier restore of backup {} is still there",
+        request.id
+    );
+    Error::new(ErrorKind::Refused, message)
+}
+
+fn by_hand(name: &str) -> String {
+    let name = quoted(name);
+    format!(
+        "if it is no longer needed and no restore runs: DROP DATABASE {name}; else ALTER DATABASE {name} RENAME TO another name"
+    )
 }
 
 /// Objects of one database merged into another would go unseen: a restore in place drops nothing that the dump does not hold.

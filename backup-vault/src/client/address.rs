@@ -12,7 +12,7 @@ impl Address {
     /// Reads an address as `VAULT_ADDR` has it.
     ///
     /// # Errors
-    /// `Config` if it is not an HTTP address, or has a user, a query or a fragment.
+    /// `Config` if it is not an HTTP address, has a user, a query or a fragment, or is that of the API or of the user interface.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let wrong = |why: &str| {
             // The text is not shown: it may hold a password.
@@ -27,6 +27,10 @@ impl Address {
             return Err(wrong("has a user, a query or a fragment"));
         }
         let path = url.path().trim_end_matches('/').to_owned();
+        if let Some(page) = ["/v1", "/ui"].into_iter().find(|page| path.ends_with(page)) {
+            return Err(wrong(&format!("ends with {page}, which does not belong to it"))
+                .hint("as the `vault` command has it: /v1 is added to every request, and /ui is for browsers"));
+        }
         url.set_path(&path);
         Ok(Self(url))
     }

@@ -206,7 +206,8 @@ fn hint(kind: VaultErrorKind, policy: Option<&str>) -> Option<String> {
     let text = match kind {
         K::Unreachable | K::Interrupted | K::Stalled => "check VAULT_ADDR, the network, and that the server runs",
         K::Tls => {
-            "name the authority with VAULT_CACERT; if the certificate is for another name, give that with VAULT_TLS_SERVER_NAME"
+            "name the authority with VAULT_CACERT; if the certificate is for another name, give that with VAULT_TLS_SERVER_NAME; a server without \
+             TLS has an address that begins with http://"
         }
         K::Sealed => "unseal it: `vault operator unseal`",
         K::NotInitialized => {
@@ -254,7 +255,8 @@ fn hint(kind: VaultErrorKind, policy: Option<&str>) -> Option<String> {
         K::Server => {
             "why is in the log of the server; snapshots need room for temporary files there, both ways (TMPDIR of Vault, else /tmp)"
         }
-        K::Throttled | K::Unexpected => return None,
+        K::Unexpected => "Vault does not answer so: check that VAULT_ADDR leads to it, and what a proxy before it does",
+        K::Throttled => return None,
     };
     Some(text.into())
 }

@@ -17,7 +17,7 @@ pub(crate) mod tests;
 use crate::{client::VaultSettings, snapshot::Limits};
 use async_trait::async_trait;
 use backup_core::{
-    Error, ErrorKind, Result,
+    Error, Result,
     catalog::Artifact,
     context::Context,
     event::Finding,
@@ -111,7 +111,7 @@ pub(crate) async fn unless_cancelled<T>(
 ) -> Result<T> {
     tokio::select! {
         biased;
-        () = cancel.cancelled() => Err(Error::new(ErrorKind::Cancelled, "stopped before the end")),
+        () = cancel.cancelled() => Err(Error::cancelled("come to its end")),
         done = work => done,
     }
 }

@@ -57,6 +57,7 @@ pub struct DumpArgs {
 #[derive(Debug, Clone, Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["database", "globals"]).multiple(true)))]
 #[command(group(clap::ArgGroup::new("origin").args(["at", "from"]).multiple(false)))]
+#[command(group(clap::ArgGroup::new("fresh").args(["create", "swap"]).multiple(false)))]
 pub struct RestoreArgs {
     /// The database to restore. With --globals: a key of the store, or a file, to take the roles from instead of a backup.
     #[arg(value_name = "DB")]
@@ -79,6 +80,9 @@ pub struct RestoreArgs {
     /// Restore into a fresh database, check it, then exchange names; the old one stays under a printed name.
     #[arg(long, conflicts_with = "globals")]
     pub swap: bool,
+    /// With --create or --swap: drop what a restore of the same backup left that ended before it was complete, and start anew.
+    #[arg(long, requires = "fresh")]
+    pub replace_leftover: bool,
     /// Make the roles and tablespaces that the server lacks, and leave alone those that it has.
     #[arg(long)]
     pub globals: bool,

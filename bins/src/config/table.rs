@@ -16,12 +16,14 @@ pub const POSTGRES: Program = Program {
     defaults: &[("store", "s3://platform-backups/postgres"), ("keep-days", "30")],
 };
 
-/// `backup-vault`. Snapshots are taken every 20 minutes: the last of each of 48 hours stays, then of each day and month.
+/// `backup-vault`. Snapshots are taken every 20 minutes: the last of each of 48 hours stays, then of each day and month. One
+/// that somebody takes by hand, before and after what he does, is not pushed out by the next of the same hour: the last 6 stay.
 pub const VAULT: Program = Program {
     name: "backup-vault",
     section: Some("vault"),
     defaults: &[
         ("store", "s3://platform-vault-backups/raft"),
+        ("keep-last", "6"),
         ("keep-hourly", "48"),
         ("keep-daily", "30"),
         ("keep-monthly", "12"),

@@ -30,7 +30,7 @@ pub(super) async fn restore(context: &Context, args: &RestoreArgs) -> Result<()>
     match args.database.as_deref() {
         Some(database) if !args.globals => {
             let cx = with(args.from.as_deref())?;
-            one_database(context, &cx, &target, args, database).await
+            Box::pin(one_database(context, &cx, &target, args, database)).await
         }
         from => globals(context, &with(from)?, &target, args, from).await,
     }
@@ -52,6 +52,7 @@ async fn one_database(
         dump_of: Some(database.to_owned()),
         way: way(args),
         proven_by_piece: origin.is_sealed(),
+        replace_leftover: args.replace_leftover,
         id: origin.id(cx),
     };
     if context.config.dry_run {

@@ -22,6 +22,7 @@ pub(super) fn target(context: &Context) -> Result<pg::PgDump> {
             sslcert: config.sslcert,
             sslkey: config.sslkey,
             connect_timeout: config.connect_timeout.unwrap_or(context.config.deadline),
+            deadline: context.config.deadline,
             lock_timeout: config.lock_wait,
             maintenance_database: config.maintenance_database,
             ..pg::ServerSettings::default()

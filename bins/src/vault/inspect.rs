@@ -125,7 +125,7 @@ pub(super) async fn facts(context: &Context, stream: ByteStream, proof: Proof) -
 }
 
 pub(super) fn cancelled() -> Error {
-    Error::new(ErrorKind::Cancelled, "stopped while the snapshot was read")
+    Error::cancelled("read the rest of the snapshot")
 }
 
 pub(super) fn unproven() -> Error {

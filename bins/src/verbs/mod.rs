@@ -1,5 +1,6 @@
 //! What the verbs of all backup programs have in common. A program says which target it works on, and the words that differ.
 
+mod absent;
 pub mod backup;
 pub mod check;
 pub mod list;

@@ -1,5 +1,6 @@
 //! `verify`: prove that backups can be restored.
 
+use super::absent::absent;
 use crate::{
     args::verbs::{At, Depth, VerifyWhat},
     context::Context,
@@ -24,6 +25,7 @@ pub async fn verify(context: &Context, program: &str, target: &dyn BackupTarget,
     let cx = repository::for_reading(context, program)?;
     let repository = repository::existing(&cx).await?;
     let looking = Looking {
+        program,
         context,
         cx: &cx,
         repository: &repository,
@@ -50,6 +52,7 @@ pub async fn verify(context: &Context, program: &str, target: &dyn BackupTarget,
 }
 
 struct Looking<'a> {
+    program: &'a str,
     context: &'a Context,
     cx: &'a core::Context,
     repository: &'a Repository,
@@ -89,10 +92,10 @@ impl Looking<'_> {
             let message = format!("it is a backup of {other}, not of {}", target.name());
             return Err(Error::new(ErrorKind::Refused, message).hint("verify it with the program that made it"));
         }
-        let entry = entry.ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, "there is no such backup").hint("`list` shows what is there")
-        })?;
-        Ok(vec![entry.id])
+        match entry {
+            Some(entry) => Ok(vec![entry.id]),
+            None => Err(absent(cx, self.program, (what.id, None)).await),
+        }
     }
 
     /// The target of a backup that is not this one's: only its own program can tell what its content must be.

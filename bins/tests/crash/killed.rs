@@ -10,7 +10,7 @@ use std::{
 };
 
 const FOREVER: Duration = Duration::from_secs(3600);
-/// By default only the last of each hour stays.
+/// By default only the last six and the last of each hour stay.
 const SNAPSHOT: [&str; 3] = ["snapshot", "--keep-days", "30"];
 
 /// Kills the program as soon as `now` says so; false if it ended by itself before.

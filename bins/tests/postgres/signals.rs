@@ -59,8 +59,26 @@ pub(crate) fn wait_until(ready: impl Fn() -> bool) {
     }
 }
 
-fn send(signal: Signal, to: &Child) {
+pub(crate) fn send(signal: Signal, to: &Child) {
     kill_process(Pid::from_child(to), signal).unwrap();
+}
+
+/// The command with signals as a terminal has them, however the tests were started (`nohup`, in the background).
+pub(crate) fn with_signals(how: &str, command: &Command) -> Command {
+    let mut under = Command::new("/usr/bin/env");
+    under.arg(how).arg(command.get_program()).args(command.get_args());
+    under.env_clear();
+    for (name, value) in command.get_envs() {
+        under.env(name, value.unwrap());
+    }
+    under.current_dir(command.get_current_dir().unwrap());
+    under.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    under
+}
+
+fn start_hearing(bed: &Bed, arguments: &[&str]) -> Child {
+    let mut command = with_signals("--default-signal=HUP,INT,QUIT", &bed.command(arguments));
+    command.spawn().unwrap()
 }
 
 fn stopped_while_pg_dump_waits(signal: Signal, code: i32, name: &str) {
@@ -68,7 +86,7 @@ fn stopped_while_pg_dump_waits(signal: Signal, code: i32, name: &str) {
     let before = bed.dump(name);
     let data = bed.look().data();
     let lock = TableLock::take(server, name, "accounts");
-    let running = bed.start(&["--database", name]);
+    let running = start_hearing(&bed, &["--database", name]);
     wait_until(|| waits_for_a_lock(server, name));
     send(signal, &running);
     Output::of(running.wait_with_output().unwrap()).ends_with(code);
@@ -87,6 +105,16 @@ fn sigterm_while_pg_dump_waits_ends_with_143_and_the_next_run_starts_at_once() {
 #[test]
 fn sigint_while_pg_dump_waits_ends_with_130_and_the_next_run_starts_at_once() {
     stopped_while_pg_dump_waits(Signal::INT, 130, "stopped_by_int");
+}
+
+#[test]
+fn sighup_while_pg_dump_waits_ends_with_129_and_the_next_run_starts_at_once() {
+    stopped_while_pg_dump_waits(Signal::HUP, 129, "stopped_by_hup");
+}
+
+#[test]
+fn sigquit_while_pg_dump_waits_ends_with_131_and_the_next_run_starts_at_once() {
+    stopped_while_pg_dump_waits(Signal::QUIT, 131, "stopped_by_quit");
 }
 
 fn stopped_in_an_upload(signal: Signal, code: i32, name: &str) {

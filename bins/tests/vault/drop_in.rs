@@ -4,7 +4,7 @@ use crate::{
     bed::{Bed, golden},
     fake::{FakeVault, TOKEN},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
 fn the_environment_of_the_script_and_a_key_are_enough_and_the_last_line_is_the_documented_one() {
@@ -27,18 +27,24 @@ fn the_environment_of_the_script_and_a_key_are_enough_and_the_last_line_is_the_d
     bed.run(&["inspect", id]).succeeds().shows(&[&name]);
 }
 
-/// The keep rules leave one of each hour: the last. An hour may end between two runs.
+/// The keep rules leave the last six, and one of each hour: the last. An hour may end between two runs.
 #[test]
 fn of_runs_in_a_row_each_is_the_newest_and_is_there_when_it_is_called_saved() {
     let vault = FakeVault::with(golden());
     let bed = Bed::on(&vault);
-    let (mut before, mut newest) = (String::new(), BTreeMap::new());
-    for _ in 0..5 {
+    let (mut ids, mut of_hours) = (Vec::<String>::new(), BTreeMap::new());
+    for _ in 0..8 {
         let id = bed.snapshot();
-        assert!(id > before, "{id} after {before}");
-        newest.insert(id[.."YYYYMMDD_HH".len()].to_owned(), format!("{id}.snap.pbe"));
-        assert_eq!(bed.data(), newest.values().cloned().collect::<Vec<_>>());
-        before = id;
+        assert!(ids.last().is_none_or(|before| id > *before), "{id} after {ids:?}");
+        of_hours.insert(id[.."YYYYMMDD_HH".len()].to_owned(), id.clone());
+        ids.push(id);
+        let last = ids.iter().rev().take(6);
+        let kept: BTreeSet<_> = of_hours
+            .values()
+            .chain(last)
+            .map(|id| format!("{id}.snap.pbe"))
+            .collect();
+        assert_eq!(bed.data(), kept.into_iter().collect::<Vec<_>>());
     }
 }
 

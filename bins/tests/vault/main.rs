@@ -14,3 +14,4 @@ mod real;
 mod restore;
 mod signals;
 mod sse;
+mod words;

@@ -63,7 +63,7 @@ fn left_nothing_but_a_marker(bed: &Bed) {
 
 #[test]
 fn a_signal_while_the_snapshot_streams_in_leaves_nothing_and_revokes_the_token_of_the_login() {
-    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::QUIT, 131)] {
         let vault = FakeVault::with(golden());
         let bed = pod(&vault);
         stopped_at_half_a_snapshot(&vault, &bed, signal).ends_with(code);

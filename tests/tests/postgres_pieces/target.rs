@@ -48,6 +48,7 @@ pub(crate) fn target(server: &Postgres) -> PgDump {
 pub(crate) fn request(database: &str, dump_of: &str, way: Way) -> RestoreRequest {
     RestoreRequest {
         proven_by_piece: true,
+        replace_leftover: false,
         database: database.to_owned(),
         dump_of: Some(dump_of.to_owned()),
         way,
@@ -139,6 +140,7 @@ async fn nothing_of_a_dump_whose_digest_comes_last_is_used_before_it_is_proven()
     ] {
         let request = RestoreRequest {
             proven_by_piece,
+            replace_leftover: false,
             ..request(name, "late_digest", way)
         };
         let opened = std::sync::atomic::AtomicUsize::new(0);

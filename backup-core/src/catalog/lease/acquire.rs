@@ -38,7 +38,7 @@ pub(super) async fn acquire(cx: &Context, body: LeaseBody, patience: Duration) -
         tokio::select! {
             () = tokio::time::sleep_until((Instant::now() + pause).min(deadline)) => {}
             () = cx.cancel.cancelled() => {
-                return Err(Error::new(ErrorKind::Cancelled, format!("stopped while waiting for the lease of {}", body.target)));
+                return Err(Error::cancelled(format_args!("take the lease of {}", body.target)));
             }
         }
         longest = (longest * 2).min(LONGEST_PAUSE);

@@ -4,6 +4,7 @@
 
 mod acquire;
 mod body;
+mod loss;
 mod renew;
 mod survey;
 mod unlock;
@@ -13,8 +14,12 @@ pub use survey::{LeaseEntry, live, sweep};
 pub use unlock::unlock;
 
 use super::Holder;
-use crate::{Context, Error, ErrorKind, Result, store::Key};
+use crate::{
+    Context, Error, Result,
+    store::{Key, StoreError, StoreErrorKind},
+};
 use jiff::{SignedDuration, Timestamp};
+use loss::Loss;
 use renew::{Held, Renewal};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::Mutex, time::Instant};
@@ -36,7 +41,7 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(50);
 pub struct Lease {
     target: String,
     held: Arc<Mutex<Held>>,
-    lost: CancellationToken,
+    loss: Loss,
     renewer: AbortOnDropHandle<()>,
 }
 
@@ -46,7 +51,7 @@ impl Lease {
     /// Cancel-safe: what a dropped future leaves behind expires after a minute.
     ///
     /// # Errors
-    /// [`ErrorKind::Locked`] naming the holder; [`ErrorKind::Cancelled`]; those of the store.
+    /// [`crate::ErrorKind::Locked`] naming the holder; [`crate::ErrorKind::Cancelled`]; those of the store.
     pub async fn acquire(
         cx: &Context,
         target: &str,
@@ -56,12 +61,12 @@ impl Lease {
     ) -> Result<Self> {
         super::layout::check_target(target)?;
         let held = acquire::acquire(cx, LeaseBody::new(cx, target, holder, purpose)?, patience).await?;
-        let (held, lost) = (Arc::new(Mutex::new(held)), CancellationToken::new());
-        let renewer = AbortOnDropHandle::new(tokio::spawn(keep(held.clone(), lost.clone())));
+        let (held, loss) = (Arc::new(Mutex::new(held)), Loss::default());
+        let renewer = AbortOnDropHandle::new(tokio::spawn(keep(held.clone(), loss.clone())));
         Ok(Self {
             target: target.to_owned(),
             held,
-            lost,
+            loss,
             renewer,
         })
     }
@@ -75,30 +80,25 @@ impl Lease {
     /// Fires when the lease is lost: the run should stop.
     #[must_use]
     pub fn lost(&self) -> CancellationToken {
-        self.lost.clone()
+        self.loss.token().clone()
+    }
+
+    /// Why it was lost: [`crate::ErrorKind::Locked`] if somebody else has it, the store's own error if that did not let it be renewed.
+    #[must_use]
+    pub fn loss(&self) -> Error {
+        self.loss.error(&self.target)
     }
 
     /// Renews now, and so proves that it is held.
     ///
     /// # Errors
-    /// [`ErrorKind::Locked`] if it is lost; those of the store.
+    /// As [`Lease::loss`] if it is lost; those of the store.
     pub async fn confirm(&self) -> Result<()> {
-        let renewed = if self.lost.is_cancelled() {
-            Renewal::Lost
-        } else {
-            self.held.lock().await.renew().await?
-        };
-        match renewed {
-            Renewal::Done => Ok(()),
-            Renewal::Lost => {
-                self.lost.cancel();
-                Err(
-                    Error::new(ErrorKind::Locked, format!("the lease of {} was lost", self.target)).hint(
-                        "another run took it, or it was unlocked, or the store did not answer for a minute; run again",
-                    ),
-                )
-            }
+        if !self.loss.is_lost() && self.held.lock().await.renew().await? == Renewal::Done {
+            return Ok(());
         }
+        self.loss.taken();
+        Err(self.loss())
     }
 
     /// The store's time now, to about a second.
@@ -121,7 +121,7 @@ impl Lease {
         // Not in the middle of a renewal: one that was only dropped may reach the store after the entry was removed.
         let held = self.held.lock().await;
         drop(self.renewer);
-        if self.lost.is_cancelled() {
+        if self.loss.is_lost() {
             Ok(())
         } else {
             held.withdraw().await
@@ -130,7 +130,7 @@ impl Lease {
 }
 
 /// Renews until the lease is lost. A renewal that hangs does not hold the loss back.
-async fn keep(held: Arc<Mutex<Held>>, lost: CancellationToken) {
+async fn keep(held: Arc<Mutex<Held>>, loss: Loss) {
     let mut pause = RENEW_EVERY;
     loop {
         tokio::time::sleep(pause).await;
@@ -138,13 +138,18 @@ async fn keep(held: Arc<Mutex<Held>>, lost: CancellationToken) {
         let deadline = held.renewed + GIVE_UP_AFTER;
         pause = match tokio::time::timeout_at(deadline, held.renew()).await {
             Ok(Ok(Renewal::Done)) => RENEW_EVERY,
+            Ok(Ok(Renewal::Lost)) => return loss.taken(),
             // An error that comes at once is no reason to believe in the lease for longer than in one that hangs.
-            Ok(Err(_)) if Instant::now() >= deadline => return lost.cancel(),
+            Ok(Err(error)) if Instant::now() >= deadline => return loss.unrenewed(&error),
             Ok(Err(error)) => {
                 tracing::warn!(error = %error.chain(), "the lease was not renewed, trying again");
                 RENEW_AGAIN
             }
-            Ok(Ok(Renewal::Lost)) | Err(_) => return lost.cancel(),
+            Err(_) => return loss.unrenewed(&silent(&held.key)),
         };
     }
+}
+
+fn silent(key: &Key) -> Error {
+    StoreError::new(StoreErrorKind::Unreachable, "renew", key).into()
 }

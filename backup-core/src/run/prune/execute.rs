@@ -144,11 +144,13 @@ async fn remove_orphan(
 
 fn may_go_on(cx: &Context, lease: &Lease) -> Result<()> {
     if cx.cancel.is_cancelled() {
-        return Err(Error::new(ErrorKind::Cancelled, "stopped while pruning").hint("run prune again to go on"));
+        return Err(Error::cancelled("prune the rest").hint("run prune again to go on"));
     }
     if lease.lost().is_cancelled() {
-        let message = format!("the lease of {} was lost while pruning", lease.target());
-        return Err(Error::new(ErrorKind::Locked, message).hint("run prune again to go on"));
+        return Err(lease
+            .loss()
+            .context("the prune was stopped")
+            .hint("run prune again to go on"));
     }
     Ok(())
 }

@@ -48,7 +48,7 @@ impl Refusal {
 
     fn kind_of_code(&self) -> Option<Kind> {
         Some(match self.code.as_str() {
-            "NoSuchBucket" => Kind::NoBucket,
+            "NoSuchBucket" | "InvalidBucketName" => Kind::NoBucket,
             "NoSuchUpload" => Kind::NoUpload,
             "InvalidAccessKeyId"
             | "SignatureDoesNotMatch"

@@ -1,5 +1,6 @@
 //! The retry layer: a [`Store`] over any other that tries again what may go away.
 
+mod alive;
 mod body;
 mod listing;
 mod upload;
@@ -120,7 +121,7 @@ impl<S: Store + ?Sized> Store for Retrying<S> {
         let (body, mode) = (&body, &mode);
         self.retrier
             .run(allowance, stalled("put", key), |before| {
-                self.put_once(key, body, mode, before)
+                self.while_alive("put", key, self.put_once(key, body, mode, before))
             })
             .await
     }
@@ -196,7 +197,9 @@ impl<S: Store + ?Sized> Store for Retrying<S> {
     async fn copy(&self, from: &Key, to: &Key) -> StoreResult<Option<PutReceipt>> {
         // As long as a completion: the store moves the bytes.
         self.retrier
-            .run(upload::COMPLETION, stalled("copy", to), |_| self.inner.copy(from, to))
+            .run(upload::COMPLETION, stalled("copy", to), |_| {
+                self.while_alive("copy", to, self.inner.copy(from, to))
+            })
             .await
     }
 }
@@ -206,9 +209,11 @@ impl<S: Store + ?Sized> Retrying<S> {
         // A folder deletes one by one, and waits for the disk each time.
         let allowance = DELETION * u32::try_from(keys.len()).unwrap_or(u32::MAX);
         let deadline = self.retrier.policy().deadline.saturating_add(allowance);
-        match tokio::time::timeout(deadline, self.inner.delete(keys)).await {
-            Ok(results) => results,
-            Err(_) => keys
+        let first = keys.first().cloned().unwrap_or_else(Key::root);
+        let deleting = async { Ok(self.inner.delete(keys).await) };
+        match tokio::time::timeout(deadline, self.while_alive("delete", &first, deleting)).await {
+            Ok(Ok(results)) => results,
+            Ok(Err(_)) | Err(_) => keys
                 .iter()
                 .map(|key| Err(stalled("delete", key)().exhausted()))
                 .collect(),

@@ -7,6 +7,7 @@ use crate::{
 use bytes::Bytes;
 use futures::TryStreamExt;
 use std::sync::Arc;
+use tokio::time::Instant;
 
 fn memory() -> Arc<dyn Store> {
     connect(&StoreConfig::new("memory:"), Arc::new(SystemEntropy)).unwrap()
@@ -218,7 +219,43 @@ async fn what_hangs_is_given_up() {
             (StoreErrorKind::Unreachable, Retry::Exhausted)
         );
     }
-    assert_eq!(faulty.calls(), 5);
+    // The deletion, which may take longer, was asked after.
+    assert_eq!((faulty.calls(), &faulty.log()[5][..]), (6, "head a"));
+}
+
+/// A body for which a slow line needs ten minutes.
+fn long() -> Bytes {
+    vec![7; 600 * 64 * 1024].into()
+}
+
+#[tokio::test(start_paused = true)]
+async fn long_requests_are_given_up_with_a_store_that_answers_nothing_and_waited_for_while_it_does() {
+    let key = Key::from("a");
+    let deadline = Policy::default().deadline;
+    for (hang, least, most) in [(100, deadline, 3 * deadline), (1, 9 * deadline, 12 * deadline)] {
+        for part in [false, true] {
+            let faulty = FaultyStore::new(memory());
+            let store = retrying(&faulty);
+            let upload = store.upload(&key).await.unwrap();
+            faulty.fail_next(hang, Fault::Hang);
+            let began = Instant::now();
+            let failed = if part {
+                upload.put_part(0, long()).await.unwrap_err()
+            } else {
+                store.put(&key, long(), PutMode::Overwrite).await.map(drop).unwrap_err()
+            };
+            assert_eq!(
+                (failed.kind(), failed.retry()),
+                (StoreErrorKind::Unreachable, Retry::Exhausted)
+            );
+            let took = began.elapsed();
+            assert!(least <= took && took <= most, "{hang} {part}: {took:?}");
+        }
+    }
+    let faulty = FaultyStore::new(memory()).failing_in(0..100, Fault::Hang);
+    let began = Instant::now();
+    let failed = retrying(&faulty).delete(&vec![key; 5000]).await;
+    assert!(failed.iter().all(Result::is_err) && began.elapsed() <= 3 * deadline);
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,7 +45,8 @@ impl<S: Store + ?Sized> RetryingUpload<S> {
             .store
             .retrier
             .run(COMPLETION, stalled("complete upload", &self.key), |failures| {
-                self.complete_once(before, failures)
+                self.store
+                    .while_alive("complete upload", &self.key, self.complete_once(before, failures))
             })
             .await;
         match completed {
@@ -106,17 +107,19 @@ impl<S: Store + ?Sized> Upload for RetryingUpload<S> {
 
     fn put_part(&self, index: usize, body: Bytes) -> BoxFuture<'static, StoreResult<()>> {
         let (inner, lengths) = (self.inner.clone(), self.lengths.clone());
-        let (retrier, key) = (self.store.retrier.clone(), self.key.clone());
+        let (store, key) = (self.store.clone(), self.key.clone());
         async move {
             let length = body.len();
             let send = |_| {
                 let (inner, body) = (inner.clone(), body.clone());
-                async move {
+                let sending = async move {
                     let sending = inner.lock().await.put_part(index, body);
                     sending.await
-                }
+                };
+                store.while_alive("put part", &key, sending)
             };
-            retrier
+            store
+                .retrier
                 .run(transfer_allowance(length), stalled("put part", &key), send)
                 .await?;
             lengths

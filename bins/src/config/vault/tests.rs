@@ -27,8 +27,9 @@ fn without_any_variable_it_is_the_address_of_the_vault_command_and_the_documente
     let common = Config::from_settings(&resolve(VAULT, &sources([])).unwrap()).unwrap();
     assert_eq!(common.store.as_deref(), Some("s3://platform-vault-backups/raft"));
     let keep = common.keep;
-    assert_eq!((keep.hourly, keep.daily, keep.monthly), (Some(48), Some(30), Some(12)));
-    assert_eq!((keep.days, keep.last, keep.weekly), (None, None, None));
+    assert_eq!((keep.last, keep.hourly), (Some(6), Some(48)));
+    assert_eq!((keep.daily, keep.monthly), (Some(30), Some(12)));
+    assert_eq!((keep.days, keep.weekly), (None, None));
 }
 
 #[test]

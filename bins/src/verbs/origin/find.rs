@@ -1,6 +1,6 @@
 //! Finds what an operator wants to restore.
 
-use super::{FromBackup, Origin, Other, SealedFile};
+use super::{super::absent::absent, FromBackup, Origin, Other, SealedFile};
 use crate::{
     args::verbs::At,
     repository,
@@ -85,10 +85,9 @@ async fn from_backup(cx: &core::Context, wanted: &Wanted<'_>) -> Result<Origin> 
         At::Latest => latest(cx, &repository, wanted.sought()).await?,
         At::Id(id) => list::entry(cx, &repository, id).await?,
     };
-    let entry = entry.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("there is no such backup of {artifact}"))
-            .hint(format!("`{} list` shows what is there", wanted.program))
-    })?;
+    let Some(entry) = entry else {
+        return Err(absent(cx, wanted.program, (wanted.at, Some(artifact))).await);
+    };
     let authentic = entry.is_authentic(cx);
     let signed = *entry.manifest?;
     demand_trust((authentic, signed.trust), signed.value.id, wanted)?;

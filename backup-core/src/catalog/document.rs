@@ -1,6 +1,7 @@
 //! Signed documents: one line of JSON, one line of signature (`docs/FORMAT.md`, section 2).
 
-use super::fetch;
+mod proven;
+
 use crate::{
     Error, ErrorKind, Result, hex,
     keys::{self, KeyId, Keyring},
@@ -32,6 +33,16 @@ impl Kind {
             Self::Evidence => "evidence",
             Self::Started => "started",
             Self::Repository => "repository",
+        }
+    }
+
+    /// The most bytes of a document that nobody known signed: what is parsed takes up to 45 times as much memory, and anybody who may write to the store can make
+    /// it.
+    #[must_use]
+    pub const fn unproven_limit(self) -> u64 {
+        match self {
+            Self::Manifest => 512 << 10,
+            Self::Started | Self::Evidence | Self::Repository => self.limit(),
         }
     }
 
@@ -123,6 +134,10 @@ pub fn encode<T: Document>(document: &T, keyring: Option<&Keyring>) -> Result<By
     if bytes.len() as u64 > kind.limit() {
         return Err(failed("it is too long"));
     }
+    if line.signature.is_none() && bytes.len() as u64 > kind.unproven_limit() {
+        return Err(failed("it is too long for one that nobody signs")
+            .hint("give a key that signs: a `sign` line in the key file"));
+    }
     Ok(bytes.into())
 }
 
@@ -147,10 +162,10 @@ pub fn decode<T: Document>(bytes: &[u8], keyring: Option<&Keyring>) -> Result<Si
     Ok(Signed { value, trust, digest })
 }
 
-/// Reads the document under `key`; `None` if there is none. Memory is bounded by [`Kind::limit`].
+/// Reads the document under `key`; `None` if there is none. What nobody known signed takes no more memory than one of [`Kind::unproven_limit`], however long it is.
 ///
 /// # Errors
-/// As [`decode`], and those of the store.
+/// As [`decode`]; [`ErrorKind::Refused`] if it is longer than that, and nobody known signed it; those of the store.
 pub async fn read<T: Document>(store: &dyn Store, key: &Key, keyring: Option<&Keyring>) -> Result<Option<Signed<T>>> {
     Ok(read_dated(store, key, keyring).await?.map(|(document, _)| document))
 }
@@ -161,7 +176,7 @@ pub(super) async fn read_dated<T: Document>(
     key: &Key,
     keyring: Option<&Keyring>,
 ) -> Result<Option<(Signed<T>, ObjectMeta)>> {
-    let Some((bytes, meta)) = fetch(store, key, T::KIND.limit()).await? else {
+    let Some((bytes, meta)) = proven::fetch_proven(store, key, T::KIND, keyring).await? else {
         return Ok(None);
     };
     let decoded = decode(&bytes, keyring).map_err(|error| error.context(format!("read {key}")))?;

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, ErrorKind, Result,
-    store::{Key, ObjectMeta, Store},
+    store::{Download, Key, ObjectMeta, Store},
 };
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -12,9 +12,14 @@ use futures::TryStreamExt;
 /// # Errors
 /// [`ErrorKind::Damaged`] if it is longer than `limit`, or of another length than the store says.
 pub async fn fetch(store: &dyn Store, key: &Key, limit: u64) -> Result<Option<(Bytes, ObjectMeta)>> {
-    let Some(mut download) = store.get(key, None, None).await? else {
-        return Ok(None);
-    };
+    match store.get(key, None, None).await? {
+        Some(download) => collect(key, download, limit).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// The whole body of `download`, as [`fetch`].
+pub(super) async fn collect(key: &Key, mut download: Download, limit: u64) -> Result<(Bytes, ObjectMeta)> {
     let length = download.meta.length;
     let mut body = Vec::new();
     while let Some(chunk) = download.body.try_next().await? {
@@ -29,7 +34,7 @@ pub async fn fetch(store: &dyn Store, key: &Key, limit: u64) -> Result<Option<(B
             &format!("{} bytes where the store says {length}", body.len()),
         ));
     }
-    Ok(Some((body.into(), download.meta)))
+    Ok((body.into(), download.meta))
 }
 
 fn wrong_length(key: &Key, what: &str) -> Error {

@@ -3,6 +3,7 @@
 use super::{
     Manifest, Mode, Proof, Repository, Series, Signed, Trust, document, evidence,
     layout::{self, EVIDENCE, MANIFESTS},
+    parsing_room::ParsingRoom,
 };
 use crate::{
     Context, Error, ErrorKind, Result,
@@ -87,23 +88,33 @@ impl Entry {
 /// # Errors
 /// Those of the store.
 pub async fn ids(cx: &Context) -> Result<Vec<BackupId>> {
-    let mut ids = Vec::new();
+    let named = named(cx).await?;
+    Ok(named.into_iter().map(|(id, _)| id).collect())
+}
+
+/// As [`ids`], each with the length of its manifest. Memory is 24 bytes for each.
+pub(super) async fn named(cx: &Context) -> Result<Vec<(BackupId, u64)>> {
+    let mut named = Vec::new();
     let mut listing = cx.store.list(&Key::from(MANIFESTS), ListDepth::Delimited);
     while let Some(entry) = listing.try_next().await? {
-        let (ListEntry::Object(crate::store::ObjectMeta { key, .. }) | ListEntry::Folder(key)) = entry;
+        let (key, length) = match entry {
+            ListEntry::Object(meta) => (meta.key, meta.length),
+            ListEntry::Folder(key) => (key, 0),
+        };
         match layout::split_id(&key, MANIFESTS) {
-            Some((id, ".json")) => ids.push(id),
+            Some((id, ".json")) => named.push((id, length)),
             _ => report(cx, &key.to_string(), "is no manifest and does not belong here".into()),
         }
     }
-    ids.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
-    ids.dedup();
-    Ok(ids)
+    named.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+    named.dedup_by_key(|(id, _)| *id);
+    Ok(named)
 }
 
 /// All backups, newest first. A manifest that is damaged, foreign or of a newer format is an entry of its own, never left out.
 ///
-/// Two listings (manifests, evidence), then each manifest is read once. Memory is 32 bytes for each backup, and 16 manifests with their evidence.
+/// Two listings (manifests, evidence), then each manifest is read once. Memory is 40 bytes for each backup, and 16 manifests with their evidence, of which those that wait
+/// take 24 MiB at most, whatever is in them: fewer are read at once where they are long.
 ///
 /// # Errors
 /// An item is an error if the store fails; the stream goes on after it.
@@ -111,26 +122,32 @@ pub async fn entries<'a>(
     cx: &'a Context,
     repository: &'a Repository,
 ) -> Result<impl Stream<Item = Result<Entry>> + 'a> {
-    let ids = ids(cx).await?;
+    let named = named(cx).await?;
     let judged = Arc::new(with_evidence(cx).await?);
-    let read = move |id| {
-        let judged = judged.clone();
+    let room = ParsingRoom::default();
+    let read = move |(id, length)| {
+        let (judged, room) = (judged.clone(), room.clone());
         async move {
-            if judged.contains(&id) {
-                return entry(cx, repository, id).await;
-            }
-            let read = manifest(cx, repository, id).await?;
-            Ok(read.map(|manifest| Entry {
-                id,
-                manifest,
-                proof: Proof::default(),
-            }))
+            let taken = room.take(length).await?;
+            let entry = match judged.contains(&id) {
+                true => entry(cx, repository, id).await?,
+                false => unjudged(cx, repository, id).await?,
+            };
+            Ok(entry.map(|entry| (entry, taken)))
         }
     };
-    Ok(stream::iter(ids)
-        .map(read)
-        .buffered(CONCURRENCY)
-        .try_filter_map(|entry| std::future::ready(Ok(entry))))
+    let read = stream::iter(named).map(read).buffered(CONCURRENCY);
+    // What it took is free again once the caller has it.
+    Ok(read.try_filter_map(|read| std::future::ready(Ok(read.map(|(entry, _)| entry)))))
+}
+
+async fn unjudged(cx: &Context, repository: &Repository, id: BackupId) -> Result<Option<Entry>> {
+    let read = manifest(cx, repository, id).await?;
+    Ok(read.map(|manifest| Entry {
+        id,
+        manifest,
+        proof: Proof::default(),
+    }))
 }
 
 /// The backup `id`; `None` if there is none.

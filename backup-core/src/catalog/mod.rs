@@ -14,6 +14,7 @@ pub mod layout;
 pub mod lease;
 pub mod list;
 pub mod manifest;
+mod parsing_room;
 pub mod remove;
 pub mod repository;
 pub mod started;

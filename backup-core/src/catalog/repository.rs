@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     Context, Error, ErrorKind, Result,
+    event::{Event, Finding, Severity},
     id::RepositoryId,
     store::{Key, ListDepth, PutMode, StoreErrorKind},
 };
@@ -63,18 +64,20 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// Opens the repository; `None` if nothing was ever written to it.
+    /// Opens the repository; `None` if nothing was ever written to it. That nobody known vouches for its document is a finding: for reading it has to do, as every
+    /// manifest proves itself, and under a wrong id none counts.
     ///
     /// # Errors
-    /// [`ErrorKind::Damaged`] if its document is damaged, or gone while there are manifests. Where there is a key that verifies, [`ErrorKind::Refused`] if
-    /// nobody signed it, and [`ErrorKind::Key`] if somebody unknown did: whoever may write to the store could have put it there.
+    /// [`ErrorKind::Damaged`] if its document is damaged, or gone while there are manifests.
     pub async fn open(cx: &Context) -> Result<Option<Self>> {
         let read = Self::read(cx).await.map_err(|error| match error.kind() {
             ErrorKind::Damaged => error.hint(REBUILT),
             _ => error,
         });
         if let Some(repository) = read? {
-            repository.demand_trust(cx)?;
+            if let Err(error) = repository.demand_trust(cx) {
+                report(cx, &error);
+            }
             return Ok(Some(repository));
         }
         let mut manifests = cx.store.list(&Key::from(MANIFESTS), ListDepth::Delimited);
@@ -96,7 +99,12 @@ impl Repository {
         }))
     }
 
-    fn demand_trust(&self, cx: &Context) -> Result<()> {
+    /// Demands that a known key vouches for it, where there is one that verifies: whoever may write to the store could have put it there. To be called before
+    /// anything is written, or deleted.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] if nobody signed it, [`ErrorKind::Key`] if somebody unknown did.
+    pub fn demand_trust(&self, cx: &Context) -> Result<()> {
         let wrong = |kind, what: &str| Err(Error::new(kind, format!("{REPOSITORY} {what}")).hint(REBUILT));
         match self.trust {
             _ if !cx.authenticates() => Ok(()),
@@ -136,9 +144,10 @@ impl Repository {
     /// Idempotent. Cancel-safe.
     ///
     /// # Errors
-    /// As [`Repository::open`]; [`ErrorKind::Locked`] if other first writers do not finish within a minute and a half.
+    /// As [`Repository::open`] and [`Repository::demand_trust`]; [`ErrorKind::Locked`] if other first writers do not finish within a minute and a half.
     pub async fn open_or_create(cx: &Context, holder: &Holder) -> Result<Self> {
         if let Some(repository) = Self::open(cx).await? {
+            repository.demand_trust(cx)?;
             return Ok(repository);
         }
         if cx.features.conditional_create {
@@ -169,6 +178,15 @@ impl Repository {
             .hint("two first runs at once, or a bucket that was emptied: run the backup again")),
         }
     }
+}
+
+fn report(cx: &Context, untrusted: &Error) {
+    cx.events.emit(Event::Finding(Finding {
+        severity: Severity::Warning,
+        subject: "repository".to_owned(),
+        message: untrusted.to_string(),
+        hint: untrusted.hints().first().cloned(),
+    }));
 }
 
 async fn create_alone(cx: &Context, holder: &Holder) -> Result<()> {

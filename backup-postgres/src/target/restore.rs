@@ -13,7 +13,7 @@ use backup_core::{
     context::Context,
     event::{Event, Finding},
     id::BackupId,
-    pipeline::ByteStream,
+    pipeline::{ByteStream, FirstRead},
 };
 use futures::{StreamExt, TryStreamExt};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -88,7 +88,8 @@ impl PgDump {
     where
         O: Fn() -> ByteStream,
     {
-        let plan = Box::pin(self.plan_restore(cx, request, open())).await?;
+        let first = FirstRead::default();
+        let plan = Box::pin(self.plan_restore(cx, request, first.of(open()))).await?;
         for finding in &plan.findings {
             cx.events.emit(Event::Finding(finding.clone()));
         }
@@ -102,7 +103,8 @@ impl PgDump {
             let removed = self.remove_leftover(leftover);
             cx.unless_cancelled(&format!("drop {leftover}"), removed).await?;
         }
-        let dump = watched(cx, &request.database, open());
+        // Nothing reaches the server that was not looked over, whoever writes to the store meanwhile.
+        let dump = watched(cx, &request.database, first.again(open()));
         let mut report = match request.way {
             Way::InPlace => in_place(target, plan.survive, dump).await?,
             Way::Create => fresh(target, Placement::Create, request, plan.contents.as_ref(), dump).await?,

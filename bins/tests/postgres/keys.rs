@@ -67,9 +67,12 @@ fn a_wrong_key_ends_with_13_and_is_not_called_damage() {
         look.keys().iter().all(|key| !key.starts_with("_pbe/evidence/")),
         "what was not looked at is not judged"
     );
-    bed.run(&["prune", "--keep-last", "1"])
+    bed.run(&["prune", "--keep-last", "1", "--dry-run"])
         .succeeds()
         .shows(&["it is not signed by a known key"]);
+    bed.run(&["prune", "--keep-last", "1"])
+        .ends_with(13)
+        .says(&["repository.json", "HINT: "]);
     bed.run(&["list"]).succeeds().shows(&["unauthenticated"]);
 }
 

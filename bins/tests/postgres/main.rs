@@ -8,6 +8,7 @@ mod downloaded;
 mod drop_in;
 mod exit_codes;
 mod foreign_files;
+mod forged_manifests;
 mod hangup;
 mod keys;
 mod leftover;

@@ -72,20 +72,23 @@ fn a_repository_document_that_was_replaced_or_lost_is_refused_and_made_anew() {
     let good = look.read(document);
     let forged = String::from_utf8(good.clone()).unwrap();
     let unsigned = format!("{}\n", forged.split(" ed25519=").next().unwrap());
-    for (damage, code) in [(Some(unsigned), 11), (None, 10)] {
+    let reading = [
+        &["list"][..],
+        &["verify"],
+        &["restore", "replaced", "--confirm", "replaced"],
+    ];
+    let writing = [&["--database", "replaced"][..], &["prune", "--keep-last", "1"]];
+    for (damage, writes, reads) in [(Some(unsigned), 11, 0), (None, 10, 10)] {
         match damage {
             Some(bytes) => look.write(document, bytes.into_bytes()),
             None => look.delete(document),
         }
-        for verb in [
-            &["--database", "replaced"][..],
-            &["list"],
-            &["verify"],
-            &["restore", "replaced", "--confirm", "replaced"],
-        ] {
-            bed.run(verb)
-                .ends_with(code)
-                .says(&["HINT: `backup-admin repository restore`"]);
+        for (verbs, code) in [(&reading[..], reads), (&writing, writes)] {
+            for verb in verbs {
+                bed.run(verb)
+                    .ends_with(code)
+                    .says(&["`backup-admin repository restore`"]);
+            }
         }
         bed.admin(&["repository", "restore"]).succeeds().shows(&["again"]);
         bed.admin(&["repository", "restore"]).succeeds().shows(&["is good"]);

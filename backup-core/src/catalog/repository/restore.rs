@@ -3,9 +3,9 @@
 use super::{LEASE, PATIENCE, Repository, RepositoryDocument};
 use crate::{
     Context, Error, ErrorKind, Result,
-    catalog::{Holder, Lease, Manifest, document, layout, list},
+    catalog::{Holder, Lease, Manifest, document, layout, list, parsing_room::ParsingRoom},
     event::Quiet,
-    id::RepositoryId,
+    id::{BackupId, RepositoryId},
     store::{Key, PutMode},
 };
 use futures::{StreamExt, TryStreamExt, stream};
@@ -81,30 +81,38 @@ async fn said_by_manifests(cx: &Context) -> Result<BTreeMap<RepositoryId, Said>>
         events: Arc::new(Quiet),
         ..cx.clone()
     };
-    let read = |id| async move {
-        let key = layout::manifest(id);
-        let read = document::read::<Manifest>(cx.store.as_ref(), &key, cx.keyring.as_deref()).await;
-        match read {
-            Ok(read) => Ok(read.filter(|read| read.trust.is_signed() && read.value.id == id)),
-            // Whatever is wrong with it, it is no witness.
-            Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Refused) => Ok(None),
-            Err(error) => Err(error),
+    let room = ParsingRoom::default();
+    let read = |(id, length)| {
+        let room = room.clone();
+        async move {
+            let taken = room.take(length).await?;
+            Ok::<_, Error>(signed(cx, id).await?.map(|manifest| (manifest, taken)))
         }
     };
     let mut said: BTreeMap<RepositoryId, Said> = BTreeMap::new();
-    let mut manifests = stream::iter(list::ids(&quiet).await?)
+    let mut manifests = stream::iter(list::named(&quiet).await?)
         .map(read)
         .buffered(list::CONCURRENCY);
     while let Some(manifest) = manifests.try_next().await? {
-        let Some(manifest) = manifest.map(|signed| signed.value) else {
-            continue;
-        };
+        let Some((manifest, _)) = manifest else { continue };
         let first = manifest.started;
         let one = said.entry(manifest.repository).or_insert(Said { manifests: 0, first });
         one.manifests += 1;
         one.first = one.first.min(first);
     }
     Ok(said)
+}
+
+/// The manifest of `id`, if a known key signed it. Whatever else stands there is no witness.
+async fn signed(cx: &Context, id: BackupId) -> Result<Option<Manifest>> {
+    let key = layout::manifest(id);
+    match document::read::<Manifest>(cx.store.as_ref(), &key, cx.keyring.as_deref()).await {
+        Ok(read) => Ok(read
+            .filter(|read| read.trust.is_signed() && read.value.id == id)
+            .map(|read| read.value)),
+        Err(error) if matches!(error.kind(), ErrorKind::Damaged | ErrorKind::Refused) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn chosen(

@@ -37,6 +37,7 @@ pub struct PruneReport {
 /// [`ErrorKind::Locked`] if someone else is at work on the target; [`ErrorKind::Cancelled`]; those of the store. A failure that concerns
 /// one id alone ends the prune only after the others, and names it.
 pub async fn prune(cx: &Context, target: &dyn BackupTarget, request: &PruneRequest) -> Result<PruneReport> {
+    request.repository.demand_trust(cx)?;
     let lease = Lease::acquire(cx, target.name(), &request.holder, "prune", request.patience).await?;
     let done = under_lease(cx, target, request, &lease).await;
     if let Err(error) = lease.release().await {

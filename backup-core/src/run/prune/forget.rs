@@ -38,6 +38,7 @@ pub async fn look(cx: &Context, target: &dyn BackupTarget, request: &PruneReques
 /// # Errors
 /// As [`look`]; [`ErrorKind::Locked`] if somebody is at work on the target.
 pub async fn forget(cx: &Context, target: &dyn BackupTarget, request: &PruneRequest, id: BackupId) -> Result<Removed> {
+    request.repository.demand_trust(cx)?;
     let lease = Lease::acquire(cx, target.name(), &request.holder, "forget", request.patience).await?;
     let done = async {
         look(cx, target, request, id).await?;

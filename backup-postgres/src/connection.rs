@@ -3,7 +3,7 @@
 use crate::{
     ServerSettings, SslMode,
     standstill::Awaited,
-    startup::{self, later_timeouts},
+    startup::{self, transaction_timeout},
     tls,
 };
 use backup_core::{Error, ErrorKind, Result};
@@ -166,9 +166,7 @@ impl Session {
 
 /// Time limits that a role or database may have set are for applications; a backup takes as long as it takes.
 fn no_timeouts(version: ServerVersion) -> String {
-    later_timeouts(version)
-        .map(|name| format!("SET {name} = 0; "))
-        .collect()
+    transaction_timeout(version).map_or_else(String::new, |name| format!("SET {name} = 0"))
 }
 
 /// One column of a row.
@@ -282,7 +280,7 @@ fn connect_error(subject: &str, error: tokio_postgres::Error) -> Error {
         Some(_) => (
             ErrorKind::SourceFailed,
             "the server refused the session",
-            "its own message says why",
+            "its own message says why; servers before version 14 do not know all that is asked of a session",
         ),
         None if no_password(&error) => (
             ErrorKind::SourceFailed,

@@ -2,7 +2,7 @@
 
 use crate::{
     Secret, ServerVersion,
-    startup::{self, later_timeouts},
+    startup::{self, transaction_timeout},
 };
 use backup_core::{Error, ErrorKind};
 use std::{
@@ -148,7 +148,9 @@ impl ServerSettings {
     /// parameters of a newer one.
     #[must_use]
     pub fn without_timeouts(&self, version: ServerVersion) -> Self {
-        let ours = later_timeouts(version).map(|name| format!("-c {name}=0"));
+        let ours = transaction_timeout(version)
+            .into_iter()
+            .map(|name| format!("-c {name}=0"));
         let options: Vec<String> = ours.chain(self.options.clone()).collect();
         Self {
             options: Some(options.join(" ")),

@@ -29,11 +29,13 @@ const PINNED: [(&str, &str); 11] = [
 ];
 
 /// What somebody may have set on purpose, for the whole session: his own options come later and win.
-const UNLESS_ASKED: [(&str, &str); 4] = [
+const UNLESS_ASKED: [(&str, &str); 5] = [
     ("role", "none"),
     ("statement_timeout", "0"),
     ("lock_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
+    // Since version 14, the oldest that is supported. It may be shorter than the way to the first statement.
+    ("idle_session_timeout", "0"),
 ];
 
 /// The `options` of a start-up message; `asked` are the operator's own (`PGOPTIONS`), which cannot undo what is pinned.
@@ -45,11 +47,9 @@ pub(crate) fn options(asked: Option<&str>) -> String {
     [&written(&UNLESS_ASKED), asked.unwrap_or_default(), &written(&PINNED)].join(" ")
 }
 
-/// Time limits that a server has since some version: an older one refuses their names, so they are set once its version is known.
-pub(crate) fn later_timeouts(version: ServerVersion) -> impl Iterator<Item = &'static str> {
-    let idle = (version.major() >= 14).then_some("idle_session_timeout");
-    let transaction = (version.major() >= 17).then_some("transaction_timeout");
-    idle.into_iter().chain(transaction)
+/// The time limit of whole transactions, since version 17: an older server refuses its name, so it is set once the version is known.
+pub(crate) fn transaction_timeout(version: ServerVersion) -> Option<&'static str> {
+    (version.major() >= 17).then_some("transaction_timeout")
 }
 
 #[cfg(test)]

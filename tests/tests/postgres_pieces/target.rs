@@ -180,3 +180,38 @@ async fn a_verification_that_is_cancelled_ends() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled);
 }
+
+#[tokio::test]
+async fn what_is_overwritten_between_two_readings_never_reaches_the_server() {
+    let server = Postgres::shared();
+    database(server, "overwritten", CONTENT);
+    let bytes = dump(server, "overwritten", Compression::None).await;
+    // Of a stranger: as long, and with a statement of his.
+    let written = b"CREATE VIEW public.rich AS";
+    let at = bytes.windows(written.len()).position(|text| text == written).unwrap();
+    let mut strange = bytes.to_vec();
+    strange[at..at + written.len()].copy_from_slice(b"CREATE VIEW public.evil AS");
+    let strange = Bytes::from(strange);
+    let before = fingerprint(server, "overwritten");
+    for (name, way, proven_by_piece) in [
+        ("overwritten", Way::InPlace, true),
+        ("overwritten", Way::InPlace, false),
+        ("overwritten", Way::Swap, false),
+        ("overwritten_new", Way::Create, false),
+    ] {
+        let request = RestoreRequest {
+            proven_by_piece,
+            ..request(name, "overwritten", way)
+        };
+        let opened = std::sync::atomic::AtomicUsize::new(0);
+        let open = || match opened.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => pieces(&bytes).boxed(),
+            _ => pieces(&strange).boxed(),
+        };
+        let error = target(server).restore(&context(), &request, open).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Damaged, "{way:?}");
+        assert!(error.chain().contains("overwritten in between"), "{error:?}");
+        assert_eq!(fingerprint(server, "overwritten"), before);
+        assert!(!exists(server, "overwritten_new"));
+    }
+}

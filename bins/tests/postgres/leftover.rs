@@ -40,6 +40,8 @@ fn what_a_killed_restore_left_is_shown_refused_and_replaced_when_asked() {
     ];
     let mut running = bed.start(&restore);
     wait_until(|| server.psql("postgres", &marked) == "1");
+    // It is made before the dump is read again.
+    wait_until(|| proxy.hits() > 0);
     proxy.clear();
     let replace = [&restore[..], &["--replace-leftover"]].concat();
     bed.run(&replace)

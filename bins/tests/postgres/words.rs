@@ -92,7 +92,7 @@ fn a_backup_that_is_not_there_is_not_blamed_on_unknown_signers() {
     let other = ["no_such_db", "--create", "--confirm", "no_such_db"];
     let outputs = [
         restore(&other).says(&[
-            "no complete backup at file://",
+            "no backup at file://",
             "holds no_such_db",
             "HINT: `backup-postgres list`",
         ]),

@@ -1,5 +1,6 @@
 //! What an archive says about itself.
 
+use crate::RawText;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -22,7 +23,7 @@ pub struct ArchiveHeader {
     /// How the data is compressed.
     pub compression: DumpCompression,
     /// The database that was dumped.
-    pub database: String,
+    pub database: RawText,
     /// Version of the server, as `15.18 (Debian 15.18-0+deb12u1)`.
     pub server_version: String,
     /// Version of the `pg_dump` that wrote it.
@@ -35,9 +36,17 @@ pub struct ArchiveHeader {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QualifiedName {
     /// The schema.
-    pub schema: String,
+    pub schema: RawText,
     /// The name in it.
-    pub name: String,
+    pub name: RawText,
+}
+
+impl QualifiedName {
+    /// Both with a dot between them.
+    #[must_use]
+    pub fn dotted(&self) -> RawText {
+        [self.schema.as_bytes(), self.name.as_bytes()].join(&b'.').into()
+    }
 }
 
 impl fmt::Display for QualifiedName {
@@ -59,11 +68,11 @@ pub struct TableData {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DatabaseEntry {
     /// The statement that creates it.
-    pub create: String,
+    pub create: RawText,
     /// The role that owns it.
-    pub owner: String,
+    pub owner: RawText,
     /// Statements that set its properties (`ALTER DATABASE … SET …`) and privileges (`GRANT … ON DATABASE …`).
-    pub properties: Vec<String>,
+    pub properties: Vec<RawText>,
 }
 
 fn major(version: &str) -> Option<u32> {
@@ -97,9 +106,9 @@ pub struct Contents {
     /// How many entries there are of each kind, as `TABLE`, `INDEX`, `FK CONSTRAINT`.
     pub kinds: BTreeMap<String, u64>,
     /// Roles that own something in it; a restore needs them.
-    pub owners: BTreeSet<String>,
+    pub owners: BTreeSet<RawText>,
     /// Roles that have privileges or policies in it, or gave them; a restore needs them too. Those of the database itself are in [`DatabaseEntry`].
-    pub grantees: BTreeSet<String>,
+    pub grantees: BTreeSet<RawText>,
     /// Privileges and policies whose roles could not be read: a restore may need further roles.
     pub unread_privileges: u64,
     /// The database itself; absent in a dump of selected tables.

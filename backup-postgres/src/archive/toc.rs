@@ -5,10 +5,10 @@ use super::{
     budget::Budget,
     contents::{ArchiveHeader, Contents, DatabaseEntry, QualifiedName, TableData},
     field::{FieldReader, Shape, Value},
-    header::lossy,
+    header::{lossy, raw},
     walk::Flaw,
 };
-use crate::sql::grantees;
+use crate::{RawText, sql::grantees};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
@@ -36,12 +36,12 @@ enum Field {
 struct Entry {
     dump_id: i64,
     has_data: bool,
-    tag: String,
+    tag: RawText,
     kind: String,
-    definition: String,
+    definition: RawText,
     copies: bool,
-    schema: String,
-    owner: String,
+    schema: RawText,
+    owner: RawText,
     taken: usize,
 }
 
@@ -108,12 +108,12 @@ impl TocReader {
             (Field::DumpId, Value::Int(id)) if id > 0 => entry.dump_id = id,
             (Field::DumpId, _) => return Err(Flaw("an entry of its table of contents has no valid id")),
             (Field::HadDumper, Value::Int(had)) => entry.has_data = had != 0,
-            (Field::Tag, Value::Name(text)) => entry.tag = lossy(text),
+            (Field::Tag, Value::Name(text)) => entry.tag = raw(text),
             (Field::Kind, Value::Name(text)) => entry.kind = lossy(text),
-            (Field::Definition, Value::Name(text)) => entry.definition = lossy(text),
+            (Field::Definition, Value::Name(text)) => entry.definition = raw(text),
             (Field::Copy, Value::Skipped(length)) => entry.copies = length.is_some_and(|length| length > 0),
-            (Field::Schema, Value::Name(text)) => entry.schema = lossy(text),
-            (Field::Owner, Value::Name(text)) => entry.owner = lossy(text),
+            (Field::Schema, Value::Name(text)) => entry.schema = raw(text),
+            (Field::Owner, Value::Name(text)) => entry.owner = raw(text),
             (Field::Dependency, Value::Skipped(Some(_))) => return Ok(()),
             (Field::Offset, Value::Byte(state)) => return self.finish_entry(state, budget),
             _ => {}
@@ -192,7 +192,7 @@ impl Entry {
     fn is_about_database(&self) -> bool {
         match self.kind.as_str() {
             "DATABASE" | "DATABASE PROPERTIES" => true,
-            "ACL" | "COMMENT" | "SECURITY LABEL" => self.tag.starts_with("DATABASE "),
+            "ACL" | "COMMENT" | "SECURITY LABEL" => self.tag.as_bytes().starts_with(b"DATABASE "),
             _ => false,
         }
     }
@@ -204,11 +204,11 @@ impl Entry {
 
 fn keep_grantees(contents: &mut Contents, entry: &Entry, budget: &mut Budget) -> Result<(), Flaw> {
     // An empty definition was too long to be kept.
-    let Some(roles) = grantees(&entry.definition).filter(|_| !entry.definition.is_empty()) else {
+    let Some(roles) = grantees(&entry.definition.to_chars()).filter(|_| !entry.definition.is_empty()) else {
         contents.unread_privileges += 1;
         return Ok(());
     };
-    for role in roles {
+    for role in roles.iter().map(|role| RawText::from_chars(role)) {
         if !contents.grantees.contains(&role) {
             budget.take(role.len() + size_of::<String>())?;
             contents.grantees.insert(role);

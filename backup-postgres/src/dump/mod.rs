@@ -2,6 +2,8 @@
 
 mod database;
 mod globals;
+mod roles_database;
 
 pub use database::{Compression, DumpRequest, dump_stream};
 pub use globals::{GlobalsDump, globals_stream};
+pub use roles_database::roles_readable;

@@ -6,6 +6,7 @@
 
 mod closing;
 mod create_options;
+mod database_statements;
 mod feed;
 mod fresh;
 mod globals;
@@ -17,6 +18,7 @@ mod lock_watch;
 mod locks;
 mod preflight;
 mod rename;
+mod scratch;
 mod swap;
 mod verify;
 

@@ -4,6 +4,7 @@ use super::fresh::{FreshDatabase, derived_names};
 use crate::{
     Session,
     connection::{get, quoted},
+    raw_text::bytes_of,
 };
 use backup_core::{Result, event::Finding, event::Severity};
 
@@ -48,8 +49,11 @@ impl FreshDatabase {
 
     /// Logical replication slots stay with the old database, under its new name.
     async fn slots(&self, admin: &Session) -> Result<Vec<Finding>> {
-        let sql = "SELECT slot_name::text FROM pg_catalog.pg_replication_slots WHERE database = $1 ORDER BY 1";
-        let rows = admin.rows(sql, &[&self.final_name]).await?;
+        let sql = format!(
+            "SELECT slot_name::pg_catalog.text FROM pg_catalog.pg_replication_slots WHERE {} = $1 ORDER BY 1",
+            bytes_of("database")
+        );
+        let rows = admin.rows(&sql, &[&self.final_name.as_bytes()]).await?;
         let finding = |slot: String| {
             Finding {
             severity: Severity::Warning,

@@ -6,7 +6,7 @@ use crate::{
     archive::{WalkOutcome, Walked},
     check::check_leftovers,
     database_facts,
-    dump::{Compression, DumpRequest, dump_stream, globals_stream},
+    dump::{Compression, DumpRequest, dump_stream, globals_stream, roles_readable},
     log_position, server_facts,
 };
 use backup_core::{
@@ -137,7 +137,13 @@ impl Run<'_> {
             name: planned.name.clone(),
             expected: None,
         });
-        let dump = globals_stream(&self.target.settings, &self.tools, &self.facts)?;
+        let readable = async {
+            let maintenance = &self.target.settings.maintenance_database;
+            let session = Session::connect(&self.target.settings, maintenance).await?;
+            roles_readable(&session, &self.target.settings).await
+        };
+        let settings = self.cx.unless_cancelled("look at the roles", readable).await?;
+        let dump = globals_stream(&settings, &self.tools, &self.facts)?;
         let artifact = self.recording.stream(planned, Source::vouched(dump.stream)).await?;
         Ok((artifact, dump.finding.into_iter().collect()))
     }

@@ -6,10 +6,11 @@ use super::{
     unknown_layout,
 };
 use crate::{
-    ClientTools, ServerFacts, Session,
+    ClientTools, RawText, ServerFacts, Session,
     archive::{Contents, Limits, QualifiedName, Walked, checked, read_contents},
     catalog::missing_databases,
     connection::quoted,
+    readable::readable,
     restore::{
         LockNeed, derived_names,
         leftover::{self, Filled},
@@ -105,15 +106,15 @@ impl PgDump {
         plan.locks = Some(need);
         let survive = surviving_tables(&session, contents).await?;
         let tables = user_tables(&session).await?;
-        plan.replaced = shown(tables.iter().filter(|table| !survive.contains(table)));
-        plan.survive = shown(survive.iter());
+        plan.replaced = shown(&session, tables.iter().filter(|table| !survive.contains(table))).await;
+        plan.survive = shown(&session, survive.iter()).await;
         plan.findings.extend(survivors(database, &plan.survive));
         Ok(())
     }
 }
 
-fn shown<'a>(tables: impl Iterator<Item = &'a QualifiedName>) -> Vec<String> {
-    tables.map(ToString::to_string).collect()
+async fn shown<'a>(session: &Session, tables: impl Iterator<Item = &'a QualifiedName>) -> Vec<String> {
+    readable(session, &tables.map(QualifiedName::dotted).collect::<Vec<_>>()).await
 }
 
 /// Said before the first change, while it can still be stopped.
@@ -232,9 +233,9 @@ fn by_hand(name: &str) -> String {
 }
 
 /// Objects of one database merged into another would go unseen: a restore in place drops nothing that the dump does not hold.
-fn demand_source(request: &RestoreRequest, dumped: &str) -> Result<()> {
+fn demand_source(request: &RestoreRequest, dumped: &RawText) -> Result<()> {
     match &request.dump_of {
-        Some(wanted) if wanted != dumped => Err(Error::new(
+        Some(wanted) if dumped != wanted.as_str() => Err(Error::new(
             ErrorKind::Refused,
             format!("this is a dump of {dumped}, not of {wanted}"),
         )

@@ -4,6 +4,7 @@
 mod check;
 mod connection;
 mod dump;
+mod encodings;
 mod fixture;
 mod fresh;
 mod globals;

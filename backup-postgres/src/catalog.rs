@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 pub(crate) const OF_USERS: &str = "n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'";
 
 /// Every database that can be dumped, by name: no template, open for connections, not half dropped, and with a name that can be given to a client program.
-/// [`crate::databases_left_out`] names the others.
+/// [`crate::check::databases_left_out`] names the others.
 ///
 /// # Errors
 /// `SourceFailed`.

@@ -12,6 +12,7 @@ mod hangup;
 mod keys;
 mod leftover;
 mod machine_output;
+mod missing_content;
 mod old_script;
 mod partial;
 mod restore;

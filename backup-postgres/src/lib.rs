@@ -77,6 +77,7 @@ mod passfile;
 mod raw_statement;
 mod raw_text;
 mod readable;
+mod recode;
 mod relay;
 mod remarks;
 pub mod restore;

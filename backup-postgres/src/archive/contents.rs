@@ -99,6 +99,8 @@ impl ArchiveHeader {
 pub struct Contents {
     /// The header.
     pub header: ArchiveHeader,
+    /// The encoding of its names and data, by the server's name for it; absent where it does not say.
+    pub encoding: Option<String>,
     /// Tables (partitioned and foreign ones too) that a restore creates.
     pub tables: Vec<QualifiedName>,
     /// Blocks of table data, in the order of the archive.
@@ -119,6 +121,7 @@ impl Contents {
     pub(super) fn new(header: ArchiveHeader) -> Self {
         Self {
             header,
+            encoding: None,
             tables: Vec::new(),
             data: Vec::new(),
             kinds: BTreeMap::new(),

@@ -92,7 +92,7 @@ impl TocReader {
         match self.field {
             Field::DumpId | Field::HadDumper | Field::Section | Field::RelationKind => Shape::Int,
             Field::Tag | Field::Kind | Field::Schema | Field::Owner => Shape::Name,
-            Field::Definition if self.entry.is_about_database() => Shape::Name,
+            Field::Definition if self.entry.is_about_database() || self.entry.kind == "ENCODING" => Shape::Name,
             Field::Definition if self.entry.names_roles() => Shape::Statement,
             Field::Offset => Shape::Offset,
             _ => Shape::Skipped,
@@ -178,6 +178,9 @@ impl TocReader {
                 data,
             });
         }
+        if entry.kind == "ENCODING" {
+            contents.encoding = encoding(&entry.definition);
+        }
         if entry.is_about_database() {
             return keep_database(contents, entry, budget);
         }
@@ -200,6 +203,11 @@ impl Entry {
     fn names_roles(&self) -> bool {
         matches!(self.kind.as_str(), "ACL" | "DEFAULT ACL" | "POLICY")
     }
+}
+
+/// `SET client_encoding = 'UTF8';`
+fn encoding(definition: &RawText) -> Option<String> {
+    Some(definition.as_str()?.split('\'').nth(1)?.to_owned())
 }
 
 fn keep_grantees(contents: &mut Contents, entry: &Entry, budget: &mut Budget) -> Result<(), Flaw> {

@@ -11,6 +11,7 @@ use crate::{
     catalog::missing_databases,
     connection::quoted,
     readable::readable,
+    recode::recoded,
     restore::{
         LockNeed, derived_names,
         leftover::{self, Filled},
@@ -84,6 +85,8 @@ impl PgDump {
             None => plan.findings.push(unknown_layout(&request.database)),
             Some(contents) => {
                 demand_source(request, &contents.header.database)?;
+                let live = (request.way == Way::InPlace).then_some(request.database.as_str());
+                let contents = recoded(&session, contents, live).await?;
                 demand_roles(&session, request, &contents).await?;
                 plan.findings.extend(unread_privileges(&request.database, &contents));
                 if request.way == Way::InPlace {

@@ -1,7 +1,7 @@
 //! Names are bytes in the encoding of a database, and go there and back as bytes.
 
 use crate::{
-    fixture::{dump, id, pieces, settings, tools},
+    fixture::{dump, dump_as, id, pieces, settings, tools},
     target::{context, request, target},
 };
 use backup_postgres::{
@@ -145,6 +145,22 @@ async fn goes_there_and_back(server: &Postgres, encoding: &Encoding) {
 #[tokio::test]
 async fn a_latin1_database_goes_there_and_back_in_all_three_ways() {
     goes_there_and_back(&Postgres::start(), &LATIN1).await;
+}
+
+#[tokio::test]
+async fn a_dump_in_another_encoding_than_its_database_goes_back_in_all_three_ways() {
+    let server = Postgres::start();
+    let name = prepared(&server, &LATIN1);
+    let before = text(&server, &name);
+    let bytes = dump_as(&server, &name, Compression::None, "UTF8").await;
+    for way in [Way::InPlace, Way::Swap, Way::Create] {
+        if way == Way::Create {
+            server.psql("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+        let report = restore(&server, &bytes, &name, way).await;
+        assert_eq!(report.survived, [String::new(); 0], "{way:?}");
+        assert!(text(&server, &name) == before, "{way:?}");
+    }
 }
 
 #[tokio::test]

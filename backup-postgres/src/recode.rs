@@ -2,12 +2,12 @@
 
 use crate::{
     RawText, Session,
-    archive::{Contents, QualifiedName},
+    archive::{Contents, Objects, QualifiedName},
     connection::get,
     raw_text::bytes_of,
 };
 use backup_core::{Error, ErrorKind, Result};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem::take};
 
 /// `contents` with its names as the server has them once they are restored: in the encoding of `live`, the database that is there, or of the one that the dump
 /// creates.
@@ -86,13 +86,30 @@ fn visit(contents: &mut Contents, mut each: impl FnMut(&mut RawText)) {
         each(name);
     }
     for roles in [&mut contents.owners, &mut contents.grantees] {
-        let mut names: Vec<RawText> = std::mem::take(roles).into_iter().collect();
+        let mut names: Vec<RawText> = take(roles).into_iter().collect();
         names.iter_mut().for_each(&mut each);
         *roles = names.into_iter().collect();
+    }
+    if let Some(objects) = &mut contents.objects {
+        visit_objects(objects, &mut each);
     }
     if let Some(database) = &mut contents.database {
         each(&mut database.create);
         each(&mut database.owner);
         database.properties.iter_mut().for_each(each);
+    }
+}
+
+fn visit_objects(objects: &mut Objects, mut each: impl FnMut(&mut RawText)) {
+    for mut object in take(&mut objects.named) {
+        each(&mut object.schema);
+        each(&mut object.name);
+        objects.named.insert(object);
+    }
+    for (mut holder, mut definition) in take(&mut objects.rights) {
+        for text in [&mut holder.schema, &mut holder.tag, &mut holder.role, &mut definition] {
+            each(text);
+        }
+        objects.rights.insert(holder, definition);
     }
 }

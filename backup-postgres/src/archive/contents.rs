@@ -1,5 +1,6 @@
 //! What an archive says about itself.
 
+use super::objects::Objects;
 use crate::RawText;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -103,6 +104,8 @@ pub struct Contents {
     pub encoding: Option<String>,
     /// Tables (partitioned and foreign ones too) that a restore creates.
     pub tables: Vec<QualifiedName>,
+    /// What it has beside tables; absent if there is more of it than the limit.
+    pub objects: Option<Objects>,
     /// Blocks of table data, in the order of the archive.
     pub data: Vec<TableData>,
     /// How many entries there are of each kind, as `TABLE`, `INDEX`, `FK CONSTRAINT`.
@@ -123,6 +126,7 @@ impl Contents {
             header,
             encoding: None,
             tables: Vec::new(),
+            objects: Some(Objects::default()),
             data: Vec::new(),
             kinds: BTreeMap::new(),
             owners: BTreeSet::new(),

@@ -6,6 +6,7 @@ use super::{
     contents::{ArchiveHeader, Contents, DatabaseEntry, QualifiedName, TableData},
     field::{FieldReader, Shape, Value},
     header::{lossy, raw},
+    objects::Holder,
     walk::Flaw,
 };
 use crate::{RawText, sql::grantees};
@@ -93,7 +94,7 @@ impl TocReader {
             Field::DumpId | Field::HadDumper | Field::Section | Field::RelationKind => Shape::Int,
             Field::Tag | Field::Kind | Field::Schema | Field::Owner => Shape::Name,
             Field::Definition if self.entry.is_about_database() || self.entry.kind == "ENCODING" => Shape::Name,
-            Field::Definition if self.entry.names_roles() => Shape::Statement,
+            Field::Definition if self.entry.names_roles() || self.entry.kind == "BLOB METADATA" => Shape::Statement,
             Field::Offset => Shape::Offset,
             _ => Shape::Skipped,
         }
@@ -184,6 +185,12 @@ impl TocReader {
         if entry.is_about_database() {
             return keep_database(contents, entry, budget);
         }
+        match entry.kind.as_str() {
+            "BLOB" => contents.keep_large_objects(&entry.tag, budget),
+            "BLOB METADATA" => contents.keep_large_objects(&entry.definition, budget),
+            "ACL" | "DEFAULT ACL" => contents.keep_rights(entry.holder(), &entry.definition, budget),
+            kind => contents.keep_object(kind, &entry.schema, &entry.tag, budget),
+        }
         if entry.names_roles() {
             return keep_grantees(contents, &entry, budget);
         }
@@ -197,6 +204,18 @@ impl Entry {
             "DATABASE" | "DATABASE PROPERTIES" => true,
             "ACL" | "COMMENT" | "SECURITY LABEL" => self.tag.as_bytes().starts_with(b"DATABASE "),
             _ => false,
+        }
+    }
+
+    fn holder(&self) -> Holder {
+        Holder {
+            schema: self.schema.clone(),
+            tag: self.tag.clone(),
+            role: if self.kind == "DEFAULT ACL" {
+                self.owner.clone()
+            } else {
+                RawText::default()
+            },
         }
     }
 

@@ -52,6 +52,8 @@ pub struct RestoreRequest {
 pub struct RestoreReport {
     /// Tables that were made after the backup, and are still there.
     pub survived: Vec<String>,
+    /// What else was made after the backup and is still there, as `function public.f(integer)`.
+    pub survived_too: Vec<String>,
     /// The name under which the old database was kept.
     pub kept: Option<String>,
     /// Rows that were restored, if they could be counted.
@@ -104,7 +106,7 @@ impl PgDump {
         }
         let dump = watched(cx, &request.database, open());
         let mut report = match request.way {
-            Way::InPlace => in_place(target, plan.survive, dump).await?,
+            Way::InPlace => in_place(target, (plan.survive, plan.survive_too), dump).await?,
             Way::Create => fresh(target, Placement::Create, request, plan.contents.as_ref(), dump).await?,
             Way::Swap => fresh(target, Placement::Swap, request, plan.contents.as_ref(), dump).await?,
         };
@@ -144,9 +146,14 @@ fn untouched(request: &RestoreRequest, error: &Error) -> Error {
         .fold(stopped, |error, hint| error.hint(hint.clone()))
 }
 
-async fn in_place(target: RestoreTarget<'_>, survived: Vec<String>, dump: ByteStream) -> Result<RestoreReport> {
+async fn in_place(
+    target: RestoreTarget<'_>,
+    (survived, survived_too): (Vec<String>, Vec<String>),
+    dump: ByteStream,
+) -> Result<RestoreReport> {
     let mut report = RestoreReport {
         survived,
+        survived_too,
         ..RestoreReport::default()
     };
     count(&mut report, &restore_in_place(target, dump).await?);

@@ -17,7 +17,7 @@ use crate::{
         leftover::{self, Filled},
         lock_need, missing_roles, missing_roles_of_database, unless_cancelled,
     },
-    server_facts, surviving_tables, user_tables,
+    server_facts, surviving_objects, surviving_tables, user_tables,
 };
 use backup_core::{
     Error, ErrorKind, Result,
@@ -36,6 +36,8 @@ pub struct RestorePlan {
     pub replaced: Vec<String>,
     /// Tables of the database that stay. Only in place.
     pub survive: Vec<String>,
+    /// What else stays, as `function public.f(integer)`. Only in place.
+    pub survive_too: Vec<String>,
     /// Locks that it needs. Only in place.
     pub locks: Option<LockNeed>,
     /// What somebody should look at.
@@ -74,6 +76,7 @@ impl PgDump {
             tables: contents.as_ref().map(|contents| contents.tables.len() as u64),
             replaced: Vec::new(),
             survive: Vec::new(),
+            survive_too: Vec::new(),
             locks: None,
             findings: leftover.iter().map(|name| dropped(name)).collect(),
             leftover,
@@ -111,7 +114,12 @@ impl PgDump {
         let tables = user_tables(&session).await?;
         plan.replaced = shown(&session, tables.iter().filter(|table| !survive.contains(table))).await;
         plan.survive = shown(&session, survive.iter()).await;
-        plan.findings.extend(survivors(database, &plan.survive));
+        match surviving_objects(&session, contents).await? {
+            Some(others) => plan.survive_too = others,
+            None => plan.findings.push(uncounted(database)),
+        }
+        plan.findings
+            .extend(survivors(database, &plan.survive, &plan.survive_too));
         Ok(())
     }
 }
@@ -121,16 +129,41 @@ async fn shown<'a>(session: &Session, tables: impl Iterator<Item = &'a Qualified
 }
 
 /// Said before the first change, while it can still be stopped.
-fn survivors(database: &str, survive: &[String]) -> Option<Finding> {
-    (!survive.is_empty()).then(|| Finding {
+fn survivors(database: &str, tables: &[String], others: &[String]) -> Option<Finding> {
+    let stay = match (tables.is_empty(), others.is_empty()) {
+        (true, true) => return None,
+        (false, true) => format!("tables that were made after the backup will stay: {}", listed(tables)),
+        (true, false) => format!("objects that were made after the backup will stay: {}", listed(others)),
+        (false, false) => format!(
+            "tables that were made after the backup will stay: {}; and so will {}",
+            listed(tables),
+            listed(others)
+        ),
+    };
+    Some(Finding {
         severity: Severity::Note,
         subject: database.to_owned(),
-        message: format!(
-            "tables that were made after the backup will stay: {}",
-            survive.join(", ")
-        ),
+        message: stay,
         hint: Some("--swap restores without them, and keeps the old database".into()),
     })
+}
+
+/// The first of many names.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    match names.len() {
+        count if count > SHOWN => format!("{}, and {} more", names[..SHOWN].join(", "), count - SHOWN),
+        _ => names.join(", "),
+    }
+}
+
+fn uncounted(database: &str) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        subject: database.to_owned(),
+        message: "the dump has more objects than can be compared: those that were made after the backup will stay, and are not named".into(),
+        hint: Some("--swap restores without them, and keeps the old database".into()),
+    }
 }
 
 /// Of these nothing is known, so they are no reason to refuse.

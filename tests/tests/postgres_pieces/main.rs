@@ -15,5 +15,6 @@ mod lock_watch;
 mod relay;
 mod secrets;
 mod standstill;
+mod survivors;
 mod target;
 mod tls;

@@ -13,6 +13,7 @@ mod field;
 pub mod fuzz;
 mod header;
 mod objects;
+mod prelude;
 mod toc;
 mod walk;
 
@@ -28,4 +29,5 @@ pub use checked::{Checked, WalkOutcome, checked, read_contents};
 pub use contents::{ArchiveHeader, Contents, DatabaseEntry, DumpCompression, QualifiedName, TableData};
 pub(crate) use objects::KINDS;
 pub use objects::{Holder, Object, Objects};
+pub(crate) use prelude::with_prelude;
 pub use walk::{ArchiveWalk, Walked};

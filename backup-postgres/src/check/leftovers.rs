@@ -19,7 +19,12 @@ use backup_core::{
 /// `SourceFailed`.
 pub async fn check_leftovers(session: &Session) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for Leftover { name, quoted, unfinished } in leftovers(session).await? {
+    for Leftover {
+        name,
+        quoted,
+        unfinished,
+    } in leftovers(session).await?
+    {
         if !unfinished {
             findings.push(kept(&name, &quoted));
         } else if let Some(filled) = filled(session, &name).await? {

@@ -18,6 +18,7 @@ mod lock_watch;
 mod locks;
 mod preflight;
 mod rename;
+mod rights;
 mod scratch;
 mod swap;
 mod verify;
@@ -31,6 +32,8 @@ pub use into_fresh::{Placed, Placement, restore_into_fresh};
 pub use locks::{LockNeed, lock_need};
 pub use preflight::missing_roles;
 pub(crate) use preflight::missing_roles_of_database;
+pub use rights::Rights;
+pub(crate) use rights::{Restored, compare_rights, reset_statements};
 pub use swap::Swapped;
 pub use verify::verify_with_pg_restore;
 

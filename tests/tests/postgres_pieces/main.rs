@@ -13,6 +13,7 @@ mod in_place;
 mod leftover;
 mod lock_watch;
 mod relay;
+mod rights;
 mod secrets;
 mod standstill;
 mod survivors;

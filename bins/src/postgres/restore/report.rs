@@ -21,6 +21,7 @@ pub(super) struct Restored {
     survived: Vec<String>,
     survived_too: Vec<String>,
     kept: Option<String>,
+    rights_that_differ: Option<u64>,
     schema_version_in_backup: Option<i64>,
     schema_version_now: Option<i64>,
 }
@@ -35,6 +36,7 @@ impl Restored {
             survived: report.survived.clone(),
             survived_too: report.survived_too.clone(),
             kept: report.kept.clone(),
+            rights_that_differ: report.rights_that_differ,
             schema_version_in_backup: schema_version(origin),
             schema_version_now: report.schema_version,
         }
@@ -77,6 +79,11 @@ impl Report for Restored {
                 safe(&listed(&self.survived_too))
             ));
         }
+        text.push_str(&match self.rights_that_differ {
+            Some(0) => "rights: as in the backup\n".to_owned(),
+            Some(count) => format!("rights: {count} are NOT as in the backup\n"),
+            None => "rights: not compared\n".to_owned(),
+        });
         let (then, now) = (version(self.schema_version_in_backup), version(self.schema_version_now));
         text.push_str(&format!("schema version: {then} in the backup, {now} now\n"));
         text

@@ -13,6 +13,7 @@ mod globals;
 mod globals_version;
 mod in_place;
 mod into_fresh;
+mod kept;
 pub(crate) mod leftover;
 mod lock_watch;
 mod locks;

@@ -1,6 +1,9 @@
 //! The exchange of a live database for a restored one.
 
-use super::fresh::{FreshDatabase, derived_names};
+use super::{
+    fresh::{FreshDatabase, derived_names},
+    kept::Exchanged,
+};
 use crate::{
     Session,
     connection::{get, quoted},
@@ -28,7 +31,7 @@ impl FreshDatabase {
     /// `SourceFailed`, with both databases as they were: call [`FreshDatabase::discard`].
     pub async fn swap(&self) -> Result<Swapped> {
         let (_, kept) = derived_names(&self.final_name, self.id);
-        let findings = self.slots(&self.admin().await?).await?;
+        let mut findings = self.slots(&self.admin().await?).await?;
         let sql = format!(
             "ALTER DATABASE {live} RENAME TO {kept}; {naming}",
             live = quoted(&self.final_name),
@@ -44,6 +47,12 @@ impl FreshDatabase {
                 ))
                 .hint("end the sessions and prepared transactions of the database, then try again")
         })?;
+        let exchanged = Exchanged {
+            settings: &self.settings,
+            restored: &self.final_name,
+            kept: &kept,
+        };
+        findings.extend(exchanged.look(self.admin().await).await);
         Ok(Swapped { kept, findings })
     }
 

@@ -3,7 +3,7 @@
 use super::{PgDump, Selection, plan::databases};
 use crate::{
     Session,
-    check::{check_databases, check_leftovers, check_server, databases_left_out},
+    check::{check_databases, check_kept_subscriptions, check_leftovers, check_server, databases_left_out},
     server_facts,
 };
 use backup_core::{
@@ -21,6 +21,7 @@ pub(super) async fn check(target: &PgDump, cx: &Context) -> Result<Vec<Finding>>
     let facts = server_facts(&session).await?;
     let mut findings = check_server(&facts, &target.tools, cx.clock.now()).await;
     findings.extend(check_leftovers(&session).await?);
+    findings.extend(check_kept_subscriptions(&session).await?);
     if let Selection::AllExcept(excluded) = &target.selection {
         findings.extend(databases_left_out(&session, excluded).await?);
     }

@@ -92,6 +92,7 @@ impl PgDump {
                 let contents = recoded(&session, contents, live).await?;
                 demand_roles(&session, request, &contents).await?;
                 plan.findings.extend(unread_privileges(&request.database, &contents));
+                plan.findings.extend(silent_subscriptions(request, &contents));
                 if request.way == Way::InPlace {
                     self.compare(&mut plan, &request.database, &contents).await?;
                 } else {
@@ -145,6 +146,17 @@ fn survivors(database: &str, tables: &[String], others: &[String]) -> Option<Fin
         subject: database.to_owned(),
         message: stay,
         hint: Some("--swap restores without them, and keeps the old database".into()),
+    })
+}
+
+/// In place it is another matter: a subscription that is there cannot be dropped in a transaction.
+fn silent_subscriptions(request: &RestoreRequest, contents: &Contents) -> Option<Finding> {
+    let count = contents.count("SUBSCRIPTION");
+    (request.way != Way::InPlace && count > 0).then(|| Finding {
+        severity: Severity::Note,
+        subject: request.database.clone(),
+        message: format!("{count} subscriptions are restored disabled: nothing reaches their tables"),
+        hint: Some("ALTER SUBSCRIPTION … ENABLE and REFRESH PUBLICATION start one, on empty tables".into()),
     })
 }
 

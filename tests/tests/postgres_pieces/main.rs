@@ -16,6 +16,7 @@ mod relay;
 mod rights;
 mod secrets;
 mod standstill;
+mod subscriptions;
 mod survivors;
 mod target;
 mod tls;

@@ -60,7 +60,7 @@ async fn restore(target: &PgDump, bytes: &Bytes, name: &str, way: Way) -> Restor
         .unwrap_or_else(|error| panic!("{way:?}: {}", error.chain()))
 }
 
-fn of_version(server: &Postgres) -> PgDump {
+pub(crate) fn of_version(server: &Postgres) -> PgDump {
     PgDump {
         tools: ToolLocations {
             folder: Some(server.binaries().into()),
@@ -70,7 +70,7 @@ fn of_version(server: &Postgres) -> PgDump {
     }
 }
 
-async fn dump_of_version(server: &Postgres, name: &str) -> Bytes {
+pub(crate) async fn dump_of_version(server: &Postgres, name: &str) -> Bytes {
     let settings = settings(server);
     let tools = ClientTools::find(&of_version(server).tools, server.major())
         .await

@@ -1,6 +1,6 @@
 //! What a dump does not hold is said when it is made, by `list`, and before it is restored.
 
-use crate::bed::{Bed, Output};
+use crate::bed::{Bed, Output, database};
 use backup_tests::Postgres;
 
 const SAID: &str = "subscriptions not dumped";
@@ -107,4 +107,42 @@ fn databases_that_all_leaves_out_are_named_by_the_dump_and_by_check() {
     }
     // What was named is all that was asked for.
     bed.run(&["dump", "--strict", "--database", "pattern"]).succeeds();
+}
+
+#[test]
+fn what_was_made_later_and_rights_that_differ_are_told_by_a_restore_in_place() {
+    let (bed, server) = (Bed::folder(), database("told"));
+    bed.dump("told");
+    let later = "CREATE TABLE new (x int); CREATE FUNCTION added(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE SEQUENCE counted;
+        ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO pg_monitor; ALTER DATABASE told CONNECTION LIMIT 7; REVOKE TEMPORARY ON DATABASE told FROM PUBLIC";
+    server.psql("told", later);
+    bed.run(&["restore", "told", "--dry-run"]).succeeds().shows(&[
+        "tables that would stay: public.new\n",
+        "what else would stay: function public.added(integer), sequence public.counted\n",
+    ]);
+    let restored = bed
+        .run(&["restore", "told", "--confirm", "told"])
+        .succeeds()
+        .says(&[
+            "WARN told: rights on the database itself are not those of the backup: now GRANT CONNECT ON DATABASE \"told\" TO PUBLIC, now REVOKE ",
+            "a restore in place leaves the database itself as it is",
+        ])
+        .shows(&[
+            "also made after the backup, and still there: function public.added(integer), sequence public.counted\n",
+            "rights: 1 are NOT as in the backup\n",
+        ]);
+    assert!(!restored.stderr.contains("ON TABLE"), "{restored:?}");
+    assert_eq!(
+        server.psql("told", "SELECT has_table_privilege('pg_monitor', 'accounts', 'SELECT')"),
+        "f"
+    );
+    server.psql("told", "GRANT TEMPORARY ON DATABASE told TO PUBLIC");
+    let restored = bed
+        .run(&["restore", "told", "--confirm", "told", "--json"])
+        .succeeds()
+        .json();
+    assert_eq!(
+        (&restored["rights_that_differ"], &restored["survived_too"][0]),
+        (&0.into(), &"function public.added(integer)".into())
+    );
 }

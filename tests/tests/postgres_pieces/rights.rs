@@ -199,7 +199,7 @@ async fn rights_that_a_restore_in_place_cannot_reach_are_named() {
     };
     found(
         Severity::Error,
-        "rights on FUNCTION pg_read_file(text) in schema pg_catalog are not those of the backup: now GRANT ALL ON FUNCTION pg_catalog.pg_read_file(text) TO reader_61;",
+        "rights on FUNCTION pg_read_file(text) in schema pg_catalog are not those of the backup: now GRANT ALL ON FUNCTION pg_catalog.pg_read_file(text) TO reader_61",
     );
     found(
         Severity::Warning,

@@ -48,7 +48,7 @@ async fn compared(restored: Restored<'_>, dump: &Contents) -> Result<Option<Righ
     let sql = "SELECT pg_catalog.getdatabaseencoding()::pg_catalog.text";
     let encoding: String = get(&session.one(sql, &[]).await?, 0)?;
     let live = definitions(restored.settings, restored.tools, (restored.database, &encoding)).await?;
-    let Some(found) = differences(dump, &live) else {
+    let Some(found) = differences(dump, &live, restored.subject) else {
         return Ok(None);
     };
     let texts: Vec<RawText> = found.iter().take(NAMED).map(Difference::described).collect();

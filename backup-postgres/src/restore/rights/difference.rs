@@ -34,18 +34,22 @@ impl Difference {
 
     pub(super) fn described(&self) -> RawText {
         let on = self.on.as_ref().map_or(&b"the database itself"[..], RawText::as_bytes);
-        let mut text = [b"rights on ", on, b" are not those of the backup:"].concat();
-        for (word, statements) in [(" now ", &self.more), (" in the backup ", &self.less)] {
-            for statement in statements {
-                text.extend([word.as_bytes(), statement.as_bytes()].concat());
-            }
+        let mut text = [b"rights on ", on, b" are not those of the backup"].concat();
+        let groups = [(" now ", &self.more), (" in the backup ", &self.less)];
+        let said = groups
+            .iter()
+            .flat_map(|(when, statements)| statements.iter().map(|statement| (*when, statement)));
+        for (place, (when, statement)) in said.enumerate() {
+            let statement = statement.as_bytes().strip_suffix(b";").unwrap_or(statement.as_bytes());
+            text.extend([if place == 0 { b":" } else { b"," }, when.as_bytes(), statement].concat());
         }
         text.into()
     }
 }
 
-/// Every difference between the rights of `dump` and those of the database that it was restored into; `None` if one of them is not known.
-pub(super) fn differences(dump: &Contents, live: &Contents) -> Option<Vec<Difference>> {
+/// Every difference between the rights of `dump` and those of the database that it was restored into, which is called `name`; `None` if one of them is not
+/// known.
+pub(super) fn differences(dump: &Contents, live: &Contents, name: &str) -> Option<Vec<Difference>> {
     let (wanted, there) = (dump.objects.as_ref()?, live.objects.as_ref()?);
     let holders: BTreeSet<&Holder> = wanted.rights.keys().chain(there.rights.keys()).collect();
     let rights = |objects: &Objects, holder| objects.rights.get(holder).map(written).unwrap_or_default();
@@ -55,8 +59,9 @@ pub(super) fn differences(dump: &Contents, live: &Contents) -> Option<Vec<Differ
         Difference::new(Some(holder.described()), &wanted, &there).filter(|_| !passed_over)
     });
     let of_database = dump.database.as_ref().zip(live.database.as_ref());
-    let of_database = of_database
-        .and_then(|(dump, live)| Difference::new(None, &of_database_itself(dump), &of_database_itself(live)));
+    let of_database = of_database.and_then(|(dump, live)| {
+        Difference::new(None, &of_database_itself(dump, name), &of_database_itself(live, name))
+    });
     Some(of_objects.chain(of_database).collect())
 }
 
@@ -68,14 +73,14 @@ fn written(script: &RawText) -> BTreeSet<RawText> {
     statements.map(|statement| RawText::from_chars(&statement)).collect()
 }
 
-/// Its privileges and its owner, whatever it is called.
-fn of_database_itself(entry: &DatabaseEntry) -> BTreeSet<RawText> {
+/// Its privileges and its owner, as if it were called `name`.
+fn of_database_itself(entry: &DatabaseEntry, name: &str) -> BTreeSet<RawText> {
     let gives = |statement: &RawText| {
         ["GRANT ", "REVOKE "]
             .iter()
             .any(|verb| statement.as_bytes().starts_with(verb.as_bytes()))
     };
-    let mut rights: BTreeSet<RawText> = properties(entry, "it").iter().flat_map(written).filter(gives).collect();
+    let mut rights: BTreeSet<RawText> = properties(entry, name).iter().flat_map(written).filter(gives).collect();
     rights.insert([b"OWNER TO ", entry.owner.as_bytes(), b";"].concat().into());
     rights
 }

@@ -111,9 +111,9 @@ impl PgDump {
         }
         let dump = watched(cx, &request.database, open());
         let mut report = match request.way {
-            Way::InPlace => self.in_place(target, &plan, dump).await?,
-            Way::Create => fresh(target, Placement::Create, request, plan.contents.as_ref(), dump).await?,
-            Way::Swap => fresh(target, Placement::Swap, request, plan.contents.as_ref(), dump).await?,
+            Way::InPlace => Box::pin(self.in_place(target, &plan, dump)).await?,
+            Way::Create => Box::pin(fresh(target, Placement::Create, request, plan.contents.as_ref(), dump)).await?,
+            Way::Swap => Box::pin(fresh(target, Placement::Swap, request, plan.contents.as_ref(), dump)).await?,
         };
         let version = self.version_now(&request.database);
         match cx.unless_cancelled("read the schema version", version).await {

@@ -57,7 +57,8 @@ async fn restore(target: &PgDump, bytes: &Bytes, name: &str, way: Way) -> Restor
     target
         .restore(&context(), &request(name, name, way), || pieces(bytes).boxed())
         .await
-        .unwrap_or_else(|error| panic!("{way:?}: {}", error.chain()))
+        .map_err(|error| format!("{way:?}: {}", error.chain()))
+        .unwrap()
 }
 
 pub(crate) fn of_version(server: &Postgres) -> PgDump {

@@ -52,7 +52,7 @@ async fn swap(server: &Postgres, bytes: &Bytes, name: &str) -> Vec<Finding> {
 
 fn found<'a>(findings: &'a [Finding], text: &str) -> &'a Finding {
     let found = findings.iter().find(|finding| finding.message.contains(text));
-    found.unwrap_or_else(|| panic!("{text}: {findings:?}"))
+    found.ok_or_else(|| format!("{text}: {findings:?}")).unwrap()
 }
 
 const ENABLED: &str =

@@ -1,6 +1,6 @@
 //! A whole restore by way of a fresh database.
 
-use super::{FreshDatabase, RestoreTarget, Restored, Rights, compare_rights};
+use super::{FreshDatabase, RestoreTarget, Restored, Rights, compare_rights, unless_cancelled};
 use crate::{
     archive::{Contents, Walked},
     catalog::missing_databases,
@@ -73,7 +73,8 @@ async fn fill_and_place(
             database: fresh.name(),
             subject: target.database,
         };
-        rights = Some(compare_rights(restored, contents).await);
+        let compared = async { Ok(compare_rights(restored, contents).await) };
+        rights = Some(unless_cancelled(target.cancel, compared).await?);
     }
     let mut placed = Placed {
         walked,
@@ -83,11 +84,13 @@ async fn fill_and_place(
     };
     if placement == Placement::Create {
         fresh.publish().await?;
+        placed.findings.extend(fresh.comment_late().await);
         return Ok(placed);
     }
     let swapped = fresh.swap().await?;
     placed.kept = Some(swapped.kept);
     placed.findings = swapped.findings;
+    placed.findings.extend(fresh.comment_late().await);
     Ok(placed)
 }
 

@@ -34,7 +34,7 @@ pub use locks::{LockNeed, lock_need};
 pub use preflight::missing_roles;
 pub(crate) use preflight::missing_roles_of_database;
 pub use rights::Rights;
-pub(crate) use rights::{Restored, compare_rights, reset_statements};
+pub(crate) use rights::{Restored, compare_rights, compare_rights_until, reset_statements};
 pub use swap::Swapped;
 pub use verify::verify_with_pg_restore;
 

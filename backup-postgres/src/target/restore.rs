@@ -6,7 +6,7 @@ use crate::{
     archive::{Contents, Walked, with_prelude},
     facts::unread_version,
     restore::{
-        Placement, RestoreTarget, Restored, Rights, compare_rights, leftover, reset_statements, restore_in_place,
+        Placement, RestoreTarget, Restored, Rights, compare_rights_until, leftover, reset_statements, restore_in_place,
         restore_into_fresh,
     },
     schema_version,
@@ -153,7 +153,10 @@ impl PgDump {
             database: target.database,
             subject: target.database,
         };
-        take(&mut report, compare_rights(restored, contents).await);
+        take(
+            &mut report,
+            compare_rights_until(target.cancel, restored, contents).await,
+        );
         Ok(report)
     }
 

@@ -56,7 +56,7 @@ impl PgDump {
     /// # Errors
     /// As [`PgDump::restore`] before it touches anything.
     pub async fn plan_restore(&self, cx: &Context, request: &RestoreRequest, dump: ByteStream) -> Result<RestorePlan> {
-        unless_cancelled(&cx.cancel, self.preflight(cx, request, dump)).await
+        unless_cancelled(&cx.cancel, Box::pin(self.preflight(cx, request, dump))).await
     }
 
     async fn preflight(&self, cx: &Context, request: &RestoreRequest, dump: ByteStream) -> Result<RestorePlan> {

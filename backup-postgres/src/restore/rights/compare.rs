@@ -9,6 +9,7 @@ use backup_core::{
     Result,
     event::{Finding, Severity},
 };
+use tokio_util::sync::CancellationToken;
 
 /// How many differences are named.
 const NAMED: usize = 10;
@@ -31,6 +32,19 @@ pub(crate) struct Restored<'a> {
     pub(crate) database: &'a str,
     /// The name that it will have.
     pub(crate) subject: &'a str,
+}
+
+/// As [`compare_rights`], after a restore that is done: whoever stops it is told that nobody knows.
+pub(crate) async fn compare_rights_until(
+    cancel: &CancellationToken,
+    restored: Restored<'_>,
+    dump: &Contents,
+) -> Rights {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => not_compared(restored.subject, "it was stopped"),
+        rights = compare_rights(restored, dump) => rights,
+    }
 }
 
 /// Has `pg_dump` write the rights in the restored database, and compares them with those of the dump. Objects that the dump does not hold are passed over:

@@ -9,5 +9,5 @@ mod difference;
 mod reset;
 
 pub use compare::Rights;
-pub(crate) use compare::{Restored, compare_rights};
+pub(crate) use compare::{Restored, compare_rights, compare_rights_until};
 pub(crate) use reset::reset_statements;

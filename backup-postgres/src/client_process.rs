@@ -1,6 +1,6 @@
 //! A client program of PostgreSQL that runs: a clean environment, its own process group, its last words kept, ended when dropped.
 
-use crate::live_groups::LIVE;
+use crate::{Remarks, live_groups::LIVE};
 use backup_core::{Error, ErrorKind, Result};
 use std::{
     ffi::OsStr,
@@ -34,6 +34,7 @@ pub(crate) struct ClientProcess {
     child: Child,
     name: String,
     stderr: Option<AbortOnDropHandle<io::Result<Vec<u8>>>>,
+    remarks: Remarks,
 }
 
 /// How a client program ended.
@@ -72,7 +73,17 @@ impl ClientProcess {
             .stderr
             .take()
             .map(|stderr| AbortOnDropHandle::new(tokio::spawn(last_words(stderr))));
-        Ok(Self { child, name, stderr })
+        Ok(Self {
+            child,
+            name,
+            stderr,
+            remarks: Remarks::default(),
+        })
+    }
+
+    /// What it writes, however it ends; known once it was waited for.
+    pub(crate) fn remarks(&self) -> Remarks {
+        self.remarks.clone()
     }
 
     /// Its name, for messages.
@@ -119,10 +130,12 @@ impl ClientProcess {
             Some(task) => task.await.map_err(|error| failed(error.into()))?.map_err(failed)?,
             None => Vec::new(),
         };
+        let stderr = without_rows(&String::from_utf8_lossy(&stderr));
+        self.remarks.set(&stderr);
         Ok(Ended {
             name: self.name.clone(),
             status,
-            stderr: without_rows(&String::from_utf8_lossy(&stderr)),
+            stderr,
         })
     }
 

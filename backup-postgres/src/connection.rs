@@ -93,6 +93,17 @@ impl Session {
         self.version
     }
 
+    /// The number of its server process: no other session has it as long as this one lives.
+    pub(crate) async fn number(&self) -> Result<i32> {
+        get(&self.one("SELECT pg_catalog.pg_backend_pid()", &[]).await?, 0)
+    }
+
+    /// Whether the UTF-8 that it sends reaches the database byte for byte.
+    pub(crate) async fn takes_bytes(&self) -> Result<bool> {
+        let sql = "SELECT pg_catalog.getdatabaseencoding() IN ('UTF8', 'SQL_ASCII')";
+        get(&self.one(sql, &[]).await?, 0)
+    }
+
     pub(crate) async fn rows(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         self.answer(self.asked(sql, parameters)).await
     }

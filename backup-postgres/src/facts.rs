@@ -1,6 +1,12 @@
 //! What a manifest records about a server and its databases.
 
-use crate::{ServerVersion, Session, connection::get, hazards::hazards, schema_version};
+use crate::{
+    ServerVersion, Session,
+    connection::get,
+    hazards::hazards,
+    raw_text::{bytes_of, get_raw},
+    schema_version,
+};
 use backup_core::{
     Result,
     event::{Finding, Severity},
@@ -98,18 +104,17 @@ pub struct DatabaseFacts {
 /// # Errors
 /// `SourceFailed`.
 pub async fn database_facts(session: &Session) -> Result<DatabaseFacts> {
-    let row = session
-        .one(
-            "SELECT pg_catalog.pg_database_size(pg_catalog.current_database()), pg_catalog.current_database(), \
-                pg_catalog.getdatabaseencoding()::text",
-            &[],
-        )
-        .await?;
-    let mut findings = hazards(session, get(&row, 1)?).await?;
+    let sql = format!(
+        "SELECT pg_catalog.pg_database_size(pg_catalog.current_database()), {}, pg_catalog.getdatabaseencoding()::text",
+        bytes_of("pg_catalog.current_database()")
+    );
+    let row = session.one(&sql, &[]).await?;
+    let name = get_raw(&row, 1)?.to_string();
+    let mut findings = hazards(session, &name).await?;
     let schema_version = match schema_version(session).await {
         Ok(version) => version,
         Err(error) => {
-            findings.push(unread_version(get(&row, 1)?, &error));
+            findings.push(unread_version(&name, &error));
             None
         }
     };

@@ -1,6 +1,6 @@
 //! The output of a client program, with an end that is vouched for.
 
-use crate::{client_process::ClientProcess, standstill::Awaited};
+use crate::{Remarks, client_process::ClientProcess, standstill::Awaited};
 use backup_core::{Error, ErrorKind, Result, patience::Patience};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt, stream, stream::BoxStream};
@@ -21,7 +21,10 @@ const GATHER: Duration = Duration::from_millis(2);
 /// nothing, so that no reader can take a part for the whole. It ends with an error, too, when the server that the program reads from stands still.
 ///
 /// Holds one piece of 256 KiB. Dropping it kills the program and what it started.
-pub struct VouchedStream(BoxStream<'static, Result<Bytes>>);
+pub struct VouchedStream {
+    pieces: BoxStream<'static, Result<Bytes>>,
+    remarks: Remarks,
+}
 
 struct State {
     process: ClientProcess,
@@ -34,7 +37,7 @@ struct State {
 impl VouchedStream {
     /// The output of `process`, whose session is `awaited`.
     pub(crate) fn of(mut process: ClientProcess, awaited: Awaited) -> Result<Self> {
-        let stdout = process.take_stdout()?;
+        let (stdout, remarks) = (process.take_stdout()?, process.remarks());
         let state = State {
             process,
             stdout,
@@ -42,11 +45,20 @@ impl VouchedStream {
             awaited,
             ended: false,
         };
-        Ok(Self(stream::try_unfold(state, next_piece).boxed()))
+        let pieces = stream::try_unfold(state, next_piece).boxed();
+        Ok(Self { pieces, remarks })
     }
 
-    pub(crate) fn wrap(stream: impl Stream<Item = Result<Bytes>> + Send + 'static) -> Self {
-        Self(stream.boxed())
+    /// What the program wrote although it succeeded; known once the stream has ended.
+    #[must_use]
+    pub fn remarks(&self) -> Remarks {
+        self.remarks.clone()
+    }
+
+    /// `stream` in the place of the one whose program made `remarks`.
+    pub(crate) fn wrap(stream: impl Stream<Item = Result<Bytes>> + Send + 'static, remarks: Remarks) -> Self {
+        let pieces = stream.boxed();
+        Self { pieces, remarks }
     }
 }
 
@@ -77,7 +89,7 @@ impl Stream for VouchedStream {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_next_unpin(cx)
+        self.pieces.poll_next_unpin(cx)
     }
 }
 

@@ -67,6 +67,33 @@ impl Postgres {
     /// # Panics
     /// If it is not installed or cannot be started; the message holds the end of its log.
     pub fn start_version(major: u32, options: &PostgresOptions) -> Self {
+        Self::launch(major, |folder, server, port| {
+            initialise(folder, &server.join("initdb"), options, port);
+        })
+    }
+
+    /// Starts a standby of this server, of its version, and waits until it answers: it has all that was committed before, and follows.
+    ///
+    /// # Panics
+    /// If it cannot be started; the message holds the end of its log.
+    pub fn start_standby(&self) -> Self {
+        Self::launch(self.major, |folder, server, port| {
+            let (data, from) = (data(folder), format!("--dbname={}", self.url("postgres")));
+            let arguments = [
+                "--write-recovery-conf",
+                "--checkpoint=fast",
+                "--no-sync",
+                "-D",
+                &data,
+                &from,
+            ];
+            run(folder, &as_system_user(&server.join("pg_basebackup"), &arguments));
+            append_settings(folder, &PostgresOptions::default(), port);
+        })
+    }
+
+    /// A server whose data `prepare` makes, by its folder, its programs and its port.
+    fn launch(major: u32, prepare: impl FnOnce(&Path, &Path, u16)) -> Self {
         let folder = TempDir::with_prefix("backup-postgres-").expect("a folder under $TMPDIR");
         let port = free_port();
         make_folders(folder.path());
@@ -75,7 +102,7 @@ impl Postgres {
         } else {
             postgres_binaries(major)
         };
-        initialise(folder.path(), &server.join("initdb"), options, port);
+        prepare(folder.path(), &server, port);
         let process = WatchedProcess::start(Program {
             name: "postgres",
             arguments: as_system_user(&server.join("postgres"), &["-D", &data(folder.path())]),

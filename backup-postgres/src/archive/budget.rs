@@ -28,6 +28,8 @@ impl Default for Limits {
 #[derive(Debug)]
 pub(super) struct Budget {
     left: usize,
+    /// What of it may go to things that a restore can do without.
+    spare: usize,
     name: usize,
 }
 
@@ -35,6 +37,7 @@ impl Budget {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             left: limits.kept,
+            spare: limits.kept / 2,
             name: limits.name,
         }
     }
@@ -46,6 +49,16 @@ impl Budget {
             .checked_sub(bytes)
             .ok_or(Flaw("its table of contents is larger than the limit"))?;
         Ok(())
+    }
+
+    /// Asks for `bytes` for what can be left out; half of the limit at most is given for that.
+    pub(super) fn spare(&mut self, bytes: usize) -> bool {
+        if bytes > self.spare || bytes > self.left {
+            return false;
+        }
+        self.spare -= bytes;
+        self.left -= bytes;
+        true
     }
 
     /// Asks for a name or statement of `bytes`.

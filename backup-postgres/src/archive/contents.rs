@@ -1,5 +1,7 @@
 //! What an archive says about itself.
 
+use super::objects::Objects;
+use crate::RawText;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -22,7 +24,7 @@ pub struct ArchiveHeader {
     /// How the data is compressed.
     pub compression: DumpCompression,
     /// The database that was dumped.
-    pub database: String,
+    pub database: RawText,
     /// Version of the server, as `15.18 (Debian 15.18-0+deb12u1)`.
     pub server_version: String,
     /// Version of the `pg_dump` that wrote it.
@@ -35,9 +37,17 @@ pub struct ArchiveHeader {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QualifiedName {
     /// The schema.
-    pub schema: String,
+    pub schema: RawText,
     /// The name in it.
-    pub name: String,
+    pub name: RawText,
+}
+
+impl QualifiedName {
+    /// Both with a dot between them.
+    #[must_use]
+    pub fn dotted(&self) -> RawText {
+        [self.schema.as_bytes(), self.name.as_bytes()].join(&b'.').into()
+    }
 }
 
 impl fmt::Display for QualifiedName {
@@ -59,11 +69,11 @@ pub struct TableData {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DatabaseEntry {
     /// The statement that creates it.
-    pub create: String,
+    pub create: RawText,
     /// The role that owns it.
-    pub owner: String,
+    pub owner: RawText,
     /// Statements that set its properties (`ALTER DATABASE … SET …`) and privileges (`GRANT … ON DATABASE …`).
-    pub properties: Vec<String>,
+    pub properties: Vec<RawText>,
 }
 
 fn major(version: &str) -> Option<u32> {
@@ -90,16 +100,20 @@ impl ArchiveHeader {
 pub struct Contents {
     /// The header.
     pub header: ArchiveHeader,
+    /// The encoding of its names and data, by the server's name for it; absent where it does not say.
+    pub encoding: Option<String>,
     /// Tables (partitioned and foreign ones too) that a restore creates.
     pub tables: Vec<QualifiedName>,
+    /// What it has beside tables; absent if there is more of it than the limit.
+    pub objects: Option<Objects>,
     /// Blocks of table data, in the order of the archive.
     pub data: Vec<TableData>,
     /// How many entries there are of each kind, as `TABLE`, `INDEX`, `FK CONSTRAINT`.
     pub kinds: BTreeMap<String, u64>,
     /// Roles that own something in it; a restore needs them.
-    pub owners: BTreeSet<String>,
+    pub owners: BTreeSet<RawText>,
     /// Roles that have privileges or policies in it, or gave them; a restore needs them too. Those of the database itself are in [`DatabaseEntry`].
-    pub grantees: BTreeSet<String>,
+    pub grantees: BTreeSet<RawText>,
     /// Privileges and policies whose roles could not be read: a restore may need further roles.
     pub unread_privileges: u64,
     /// The database itself; absent in a dump of selected tables.
@@ -110,7 +124,9 @@ impl Contents {
     pub(super) fn new(header: ArchiveHeader) -> Self {
         Self {
             header,
+            encoding: None,
             tables: Vec::new(),
+            objects: Some(Objects::default()),
             data: Vec::new(),
             kinds: BTreeMap::new(),
             owners: BTreeSet::new(),

@@ -6,6 +6,7 @@ use super::{
     field::{FieldReader, Shape, Value},
     walk::Flaw,
 };
+use crate::RawText;
 
 const MAGIC: &[u8; 5] = b"PGDMP";
 /// Bytes before the compression field: magic, three of the version, sizes of int and offset, format.
@@ -51,7 +52,7 @@ impl HeaderReader {
             header: ArchiveHeader {
                 version: (0, 0, 0),
                 compression: DumpCompression::None,
-                database: String::new(),
+                database: RawText::default(),
                 server_version: String::new(),
                 dump_version: String::new(),
                 entries: 0,
@@ -92,7 +93,7 @@ impl HeaderReader {
             (Step::Time(TIME_FIELDS), _) => self.step = Step::Database,
             (Step::Time(count), _) => self.step = Step::Time(count + 1),
             (Step::Database, Value::Name(text)) => {
-                self.header.database = lossy(text);
+                self.header.database = raw(text);
                 self.step = Step::ServerVersion;
             }
             (Step::ServerVersion, Value::Name(text)) => {
@@ -130,6 +131,10 @@ impl HeaderReader {
         self.step = Step::Compression;
         Ok(None)
     }
+}
+
+pub(super) fn raw(text: Option<Vec<u8>>) -> RawText {
+    text.unwrap_or_default().into()
 }
 
 pub(super) fn lossy(text: Option<Vec<u8>>) -> String {

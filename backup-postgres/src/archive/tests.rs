@@ -42,6 +42,7 @@ fn every_known_version_is_walked_in_pieces_of_every_size() {
                 .as_ref()
                 .unwrap()
                 .create
+                .to_string()
                 .starts_with("CREATE DATABASE platform_money ")
         );
         for piece in 1..40 {

@@ -5,10 +5,11 @@ use super::{
     budget::Budget,
     contents::{ArchiveHeader, Contents, DatabaseEntry, QualifiedName, TableData},
     field::{FieldReader, Shape, Value},
-    header::lossy,
+    header::{lossy, raw},
+    objects::Holder,
     walk::Flaw,
 };
-use crate::sql::grantees;
+use crate::{RawText, sql::grantees};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
@@ -36,12 +37,12 @@ enum Field {
 struct Entry {
     dump_id: i64,
     has_data: bool,
-    tag: String,
+    tag: RawText,
     kind: String,
-    definition: String,
+    definition: RawText,
     copies: bool,
-    schema: String,
-    owner: String,
+    schema: RawText,
+    owner: RawText,
     taken: usize,
 }
 
@@ -92,8 +93,8 @@ impl TocReader {
         match self.field {
             Field::DumpId | Field::HadDumper | Field::Section | Field::RelationKind => Shape::Int,
             Field::Tag | Field::Kind | Field::Schema | Field::Owner => Shape::Name,
-            Field::Definition if self.entry.is_about_database() => Shape::Name,
-            Field::Definition if self.entry.names_roles() => Shape::Statement,
+            Field::Definition if self.entry.is_about_database() || self.entry.kind == "ENCODING" => Shape::Name,
+            Field::Definition if self.entry.names_roles() || self.entry.kind == "BLOB METADATA" => Shape::Statement,
             Field::Offset => Shape::Offset,
             _ => Shape::Skipped,
         }
@@ -108,12 +109,12 @@ impl TocReader {
             (Field::DumpId, Value::Int(id)) if id > 0 => entry.dump_id = id,
             (Field::DumpId, _) => return Err(Flaw("an entry of its table of contents has no valid id")),
             (Field::HadDumper, Value::Int(had)) => entry.has_data = had != 0,
-            (Field::Tag, Value::Name(text)) => entry.tag = lossy(text),
+            (Field::Tag, Value::Name(text)) => entry.tag = raw(text),
             (Field::Kind, Value::Name(text)) => entry.kind = lossy(text),
-            (Field::Definition, Value::Name(text)) => entry.definition = lossy(text),
+            (Field::Definition, Value::Name(text)) => entry.definition = raw(text),
             (Field::Copy, Value::Skipped(length)) => entry.copies = length.is_some_and(|length| length > 0),
-            (Field::Schema, Value::Name(text)) => entry.schema = lossy(text),
-            (Field::Owner, Value::Name(text)) => entry.owner = lossy(text),
+            (Field::Schema, Value::Name(text)) => entry.schema = raw(text),
+            (Field::Owner, Value::Name(text)) => entry.owner = raw(text),
             (Field::Dependency, Value::Skipped(Some(_))) => return Ok(()),
             (Field::Offset, Value::Byte(state)) => return self.finish_entry(state, budget),
             _ => {}
@@ -178,8 +179,17 @@ impl TocReader {
                 data,
             });
         }
+        if entry.kind == "ENCODING" {
+            contents.encoding = encoding(&entry.definition);
+        }
         if entry.is_about_database() {
             return keep_database(contents, entry, budget);
+        }
+        match entry.kind.as_str() {
+            "BLOB" => contents.keep_large_objects(&entry.tag, budget),
+            "BLOB METADATA" => contents.keep_large_objects(&entry.definition, budget),
+            "ACL" | "DEFAULT ACL" => contents.keep_rights(entry.holder(), &entry.definition, budget),
+            kind => contents.keep_object(kind, &entry.schema, &entry.tag, budget),
         }
         if entry.names_roles() {
             return keep_grantees(contents, &entry, budget);
@@ -192,8 +202,20 @@ impl Entry {
     fn is_about_database(&self) -> bool {
         match self.kind.as_str() {
             "DATABASE" | "DATABASE PROPERTIES" => true,
-            "ACL" | "COMMENT" | "SECURITY LABEL" => self.tag.starts_with("DATABASE "),
+            "ACL" | "COMMENT" | "SECURITY LABEL" => self.tag.as_bytes().starts_with(b"DATABASE "),
             _ => false,
+        }
+    }
+
+    fn holder(&self) -> Holder {
+        Holder {
+            schema: self.schema.clone(),
+            tag: self.tag.clone(),
+            role: if self.kind == "DEFAULT ACL" {
+                self.owner.clone()
+            } else {
+                RawText::default()
+            },
         }
     }
 
@@ -202,13 +224,18 @@ impl Entry {
     }
 }
 
+/// `SET client_encoding = 'UTF8';`
+fn encoding(definition: &RawText) -> Option<String> {
+    Some(definition.as_str()?.split('\'').nth(1)?.to_owned())
+}
+
 fn keep_grantees(contents: &mut Contents, entry: &Entry, budget: &mut Budget) -> Result<(), Flaw> {
     // An empty definition was too long to be kept.
-    let Some(roles) = grantees(&entry.definition).filter(|_| !entry.definition.is_empty()) else {
+    let Some(roles) = grantees(&entry.definition.to_chars()).filter(|_| !entry.definition.is_empty()) else {
         contents.unread_privileges += 1;
         return Ok(());
     };
-    for role in roles {
+    for role in roles.iter().map(|role| RawText::from_chars(role)) {
         if !contents.grantees.contains(&role) {
             budget.take(role.len() + size_of::<String>())?;
             contents.grantees.insert(role);

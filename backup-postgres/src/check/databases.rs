@@ -1,7 +1,13 @@
 //! The databases and what the role may read in them.
 
 use super::server::{finding, of_error};
-use crate::{ServerSettings, Session, catalog::missing_databases, connection::get, hazards::hazards};
+use crate::{
+    RawText, ServerSettings, Session,
+    catalog::{OF_USERS, missing_databases},
+    hazards::hazards,
+    raw_text::{bytes_of, get_raw},
+    readable::readable,
+};
 use backup_core::{
     Result,
     event::{Finding, Severity},
@@ -11,13 +17,10 @@ use backup_core::{
 const NAMED: usize = 5;
 
 /// Tables and sequences that `pg_dump` reads and this role may not: without SELECT or USAGE, or filtered by a row security policy (`pg_dump` refuses those).
-const UNREADABLE: &str = "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_class c \
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+const UNREADABLE: &str = "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
     WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't' \
-    AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%' \
     AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT') \
-        AND NOT pg_catalog.row_security_active(c.oid)) \
-    ORDER BY 1";
+        AND NOT pg_catalog.row_security_active(c.oid))";
 
 /// Looks whether each of `databases` is there and can be dumped by this role: at least one finding for each, a note where all is well. One session at a time.
 ///
@@ -50,26 +53,29 @@ pub async fn check_databases(
 
 async fn look(settings: &ServerSettings, database: &str) -> Result<Vec<Finding>> {
     let session = Session::connect(settings, database).await?;
-    let readable = || {
+    let all = || {
         let message = format!("{} may read all of it", settings.user);
         finding(Severity::Note, database, message, None)
     };
     let unreadable = unreadable(settings, &session, database).await?;
-    let mut findings = vec![unreadable.unwrap_or_else(readable)];
+    let mut findings = vec![unreadable.unwrap_or_else(all)];
     findings.extend(hazards(&session, database).await?);
     Ok(findings)
 }
 
 async fn unreadable(settings: &ServerSettings, session: &Session, database: &str) -> Result<Option<Finding>> {
-    let rows = session.rows(UNREADABLE, &[]).await?;
+    let name = bytes_of("n.nspname || '.' || c.relname");
+    let sql = format!("SELECT {name} {UNREADABLE} AND {OF_USERS} ORDER BY 1");
+    let rows = session.rows(&sql, &[]).await?;
     if rows.is_empty() {
         return Ok(None);
     }
     let names = rows
         .iter()
         .take(NAMED)
-        .map(|row| get(row, 0))
-        .collect::<Result<Vec<String>>>()?;
+        .map(|row| get_raw(row, 0))
+        .collect::<Result<Vec<RawText>>>()?;
+    let names = readable(session, &names).await;
     let more = if rows.len() > NAMED { ", …" } else { "" };
     Ok(Some(finding(
         Severity::Error,

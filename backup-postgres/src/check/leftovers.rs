@@ -3,12 +3,13 @@
 use super::server::finding;
 use crate::{
     Session,
-    connection::get,
+    raw_text::{bytes_of, get_raw},
     restore::leftover::{Filled, filled},
 };
 use backup_core::{
     Result,
     event::{Finding, Severity},
+    id::BackupId,
 };
 
 /// Finds databases of restores that were ended before they were complete (`NAME__restore_ID`), and those that an exchange kept (`NAME__before_ID`). Nothing
@@ -17,18 +18,58 @@ use backup_core::{
 /// # Errors
 /// `SourceFailed`.
 pub async fn check_leftovers(session: &Session) -> Result<Vec<Finding>> {
-    let sql = "SELECT datname, datname ~ '__restore_[0-9]{8}_[0-9]{6}$', pg_catalog.quote_ident(datname) \
-        FROM pg_catalog.pg_database WHERE datname ~ '__(restore|before)_[0-9]{8}_[0-9]{6}$' ORDER BY 1";
     let mut findings = Vec::new();
-    for row in session.rows(sql, &[]).await? {
-        let (name, quoted): (String, String) = (get(&row, 0)?, get(&row, 2)?);
-        if !get(&row, 1)? {
+    for Leftover {
+        name,
+        quoted,
+        unfinished,
+    } in leftovers(session).await?
+    {
+        if !unfinished {
             findings.push(kept(&name, &quoted));
         } else if let Some(filled) = filled(session, &name).await? {
-            findings.push(unfinished(&name, &quoted, filled));
+            findings.push(self::unfinished(&name, &quoted, filled));
         }
     }
     Ok(findings)
+}
+
+/// A database whose name says that a restore left it.
+pub(super) struct Leftover {
+    pub(super) name: String,
+    /// As SQL has it.
+    quoted: String,
+    /// Not one that an exchange kept.
+    unfinished: bool,
+}
+
+/// Those databases, by name.
+pub(super) async fn leftovers(session: &Session) -> Result<Vec<Leftover>> {
+    let sql = format!(
+        "SELECT {}, {} FROM pg_catalog.pg_database ORDER BY datname",
+        bytes_of("datname"),
+        bytes_of("pg_catalog.quote_ident(datname)")
+    );
+    let mut found = Vec::new();
+    for row in session.rows(&sql, &[]).await? {
+        let (name, quoted) = (get_raw(&row, 0)?, get_raw(&row, 1)?);
+        let both = name.as_str().zip(quoted.as_str());
+        found.extend(both.and_then(|(name, quoted)| leftover(name, quoted)));
+    }
+    Ok(found)
+}
+
+fn leftover(name: &str, quoted: &str) -> Option<Leftover> {
+    let marked = |mark: &str| {
+        let (base, id) = name.rsplit_once(mark)?;
+        (!base.is_empty() && id.parse::<BackupId>().is_ok()).then_some(mark == "__restore_")
+    };
+    let unfinished = marked("__restore_").or_else(|| marked("__before_"))?;
+    Some(Leftover {
+        name: name.to_owned(),
+        quoted: quoted.to_owned(),
+        unfinished,
+    })
 }
 
 fn kept(name: &str, quoted: &str) -> Finding {

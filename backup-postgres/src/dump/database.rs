@@ -61,6 +61,7 @@ pub fn dump_stream(request: DumpRequest<'_>) -> Result<(VouchedStream, WalkOutco
     arguments.extend(encoding.as_deref());
     let process = ClientProcess::spawn(&request.tools.program("pg_dump"), &arguments, streams)?;
     let awaited = Awaited::of(&process, settings);
+    let remarks = process.remarks();
     let (stream, outcome) = checked(VouchedStream::of(process, awaited)?, Limits::default());
-    Ok((VouchedStream::wrap(stream), outcome))
+    Ok((VouchedStream::wrap(stream, remarks), outcome))
 }

@@ -1,15 +1,26 @@
 //! Restore into a database that nobody sees until it is complete.
 
-use super::{RestoreTarget, create_options::known_to, feed::restore_into, leftover::mark};
+use super::{
+    RestoreTarget,
+    create_options::known_to,
+    database_statements::{create_statement, properties},
+    feed::restore_into,
+    leftover::mark,
+};
 use crate::{
-    ServerSettings, ServerVersion, Session,
+    RawText, ServerSettings, ServerVersion, Session,
     archive::{Contents, Walked},
     catalog::user_tables,
     connection::{get, literal, quoted},
+    raw_statement::execute_raw,
+    readable::readable,
     settings::fresh_run,
-    sql::identifier,
 };
-use backup_core::{Error, ErrorKind, Result, id::BackupId};
+use backup_core::{
+    Error, ErrorKind, Result,
+    event::{Finding, Severity},
+    id::BackupId,
+};
 use bytes::Bytes;
 use futures::Stream;
 use tokio_util::sync::CancellationToken;
@@ -28,8 +39,10 @@ pub struct FreshDatabase {
     pub(super) id: BackupId,
     version: ServerVersion,
     pub(super) settings: ServerSettings,
-    properties: Vec<String>,
-    comments: Vec<String>,
+    properties: Vec<RawText>,
+    comments: Vec<RawText>,
+    /// Those that only the database itself can be given, whose encoding they have, under its final name.
+    late_comments: Vec<RawText>,
     mark: String,
     run: String,
     /// Shows that the run lives as long as this does, also while nobody is in the database.
@@ -48,7 +61,7 @@ impl FreshDatabase {
         let admin = Session::connect(&target.settings.of_run("filling", &run), &maintenance).await?;
         let entry = contents.and_then(|contents| contents.database.as_ref());
         let sql = match entry {
-            Some(entry) => create_statement(&entry.create, &entry.owner, &name)?,
+            Some(entry) => create_statement(entry, &name)?,
             None => format!("CREATE DATABASE {} WITH TEMPLATE = template0", quoted(&name)),
         };
         let sql = known_to(admin.version(), sql, &format!("CREATE DATABASE {}", quoted(&name)));
@@ -57,10 +70,10 @@ impl FreshDatabase {
                 .context(format!("database {name} cannot be created"))
                 .hint("roles that are missing come with `restore --globals`; the login role needs CREATEDB")
         })?;
-        let properties = entry.map_or_else(Vec::new, |entry| rename_in(&entry.create, &entry.properties, &name));
-        let is_comment = |statement: &String| statement.starts_with("COMMENT ");
-        let (comments, properties) = properties.into_iter().partition(is_comment);
+        let (comments, properties) = split(entry.map_or_else(Vec::new, |entry| properties(entry, &name)));
+        let (named, _) = split(entry.map_or_else(Vec::new, |entry| self::properties(entry, target.database)));
         let fresh = Self {
+            late_comments: named.into_iter().filter(|comment| comment.as_str().is_none()).collect(),
             mark: mark(id, &run),
             run,
             name,
@@ -98,7 +111,8 @@ impl FreshDatabase {
     /// What takes the mark away, and gives the database its name and the comment that it had.
     pub(super) fn naming(&self) -> String {
         let (name, named) = (quoted(&self.name), quoted(&self.final_name));
-        let comments: String = self.comments.iter().map(|comment| format!("{comment}\n")).collect();
+        let sayable = self.comments.iter().filter_map(RawText::as_str);
+        let comments: String = sayable.map(|comment| format!("{comment}\n")).collect();
         format!("COMMENT ON DATABASE {name} IS NULL; {comments} ALTER DATABASE {name} RENAME TO {named}")
     }
 
@@ -146,11 +160,21 @@ impl FreshDatabase {
             cancel: &self.cancel,
         };
         let walked = restore_into(target, &[], dump).await?;
-        let admin = self.admin().await?;
-        for statement in &self.properties {
-            admin.execute(statement).await?;
-        }
+        self.set_properties().await?;
         Ok(walked)
+    }
+
+    /// What is UTF-8 goes to the whole server as it is, everything else by way of the database whose encoding it has.
+    async fn set_properties(&self) -> Result<()> {
+        let admin = self.admin().await?;
+        let takes_bytes = admin.takes_bytes().await?;
+        for statement in &self.properties {
+            match statement.as_str() {
+                Some(text) if takes_bytes || text.is_ascii() => admin.execute(text).await?,
+                _ => execute_raw(&Session::connect(&self.settings, &self.name).await?, statement).await?,
+            }
+        }
+        Ok(())
     }
 
     /// Whether all that the dump has is there: each table, and not fewer views and indexes.
@@ -161,7 +185,8 @@ impl FreshDatabase {
         let session = Session::connect(&self.settings, &self.name).await?;
         let tables = user_tables(&session).await?;
         if let Some(missing) = contents.tables.iter().find(|table| !tables.contains(table)) {
-            return Err(self.incomplete(format!("table {missing} is missing")));
+            let name = readable(&session, &[missing.dotted()]).await.concat();
+            return Err(self.incomplete(format!("table {name} is missing")));
         }
         let sql = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_class WHERE oid >= 16384 AND relkind = ANY ($1::text[]::\"char\"[])";
         let kinds = [
@@ -192,6 +217,28 @@ impl FreshDatabase {
     /// `SourceFailed`, with the database as it was: call [`FreshDatabase::discard`].
     pub async fn publish(&self) -> Result<()> {
         self.rename(&self.naming(), &[&self.name]).await
+    }
+
+    /// Gives it the comment that only a session of its own can say, once it has its name. What it cannot is a finding.
+    pub(super) async fn comment_late(&self) -> Option<Finding> {
+        if self.late_comments.is_empty() {
+            return None;
+        }
+        let error = self.comments_within().await.err()?;
+        Some(Finding {
+            severity: Severity::Warning,
+            subject: self.final_name.clone(),
+            message: format!("the comment of the database could not be restored: {}", error.chain()),
+            hint: None,
+        })
+    }
+
+    async fn comments_within(&self) -> Result<()> {
+        let session = Session::connect(&self.settings, &self.final_name).await?;
+        for comment in &self.late_comments {
+            execute_raw(&session, comment).await?;
+        }
+        Ok(())
     }
 
     /// Drops it, with sessions that are in it. Idempotent. What another restore has made in its place stays.
@@ -229,6 +276,12 @@ impl FreshDatabase {
     }
 }
 
+/// Comments, and everything else.
+fn split(statements: Vec<RawText>) -> (Vec<RawText>, Vec<RawText>) {
+    let is_comment = |statement: &RawText| statement.as_bytes().starts_with(b"COMMENT ");
+    statements.into_iter().partition(is_comment)
+}
+
 /// A database to give orders from: never the one that is renamed.
 pub(super) fn maintenance(settings: &ServerSettings, database: &str) -> String {
     if settings.maintenance_database == database {
@@ -255,86 +308,9 @@ pub(crate) fn derived_names(database: &str, id: BackupId) -> (String, String) {
     )
 }
 
-/// The dump's statement with another name, and the owner that `pg_dump` keeps beside it.
-fn create_statement(create: &str, owner: &str, name: &str) -> Result<String> {
-    let foreign = || Error::new(ErrorKind::Damaged, "the dump does not say how its database was created");
-    let rest = create.strip_prefix("CREATE DATABASE ").ok_or_else(foreign)?;
-    let (_, _, rest) = identifier::split(rest).ok_or_else(foreign)?;
-    let options = rest.trim().trim_end_matches(';');
-    if options.contains(';') || !(options.is_empty() || options.starts_with("WITH ")) {
-        return Err(foreign());
-    }
-    let options = if options.is_empty() {
-        "WITH TEMPLATE = template0"
-    } else {
-        options
-    };
-    let owner = if owner.is_empty() {
-        String::new()
-    } else {
-        format!(" OWNER = {}", quoted(owner))
-    };
-    Ok(format!("CREATE DATABASE {} {options}{owner}", quoted(name)))
-}
-
-/// Statements about the dumped database, turned to `name`: the first mention in each line that begins a statement.
-fn rename_in(create: &str, statements: &[String], name: &str) -> Vec<String> {
-    let written = create.strip_prefix("CREATE DATABASE ").and_then(identifier::split);
-    let Some((_, written, _)) = written else {
-        return Vec::new();
-    };
-    let (old, new) = (format!(" DATABASE {written} "), format!(" DATABASE {} ", quoted(name)));
-    let verbs = ["ALTER ", "GRANT ", "REVOKE ", "COMMENT ", "SECURITY "];
-    let turn = |line: &str| {
-        if verbs.iter().any(|verb| line.starts_with(verb)) {
-            line.replacen(&old, &new, 1)
-        } else {
-            line.to_owned()
-        }
-    };
-    statements
-        .iter()
-        .map(|statement| statement.split('\n').map(turn).collect::<Vec<_>>().join("\n"))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const CREATE: &str =
-        "CREATE DATABASE platform_money WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C.UTF-8';\n\n\n";
-
-    #[test]
-    fn a_fresh_database_is_created_as_the_dumped_one_was() {
-        assert_eq!(
-            create_statement(CREATE, "o\"x", "n").unwrap(),
-            r#"CREATE DATABASE "n" WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C.UTF-8' OWNER = "o""x""#
-        );
-        for foreign in [
-            "DROP DATABASE x;",
-            "CREATE DATABASE x WITH y; DROP DATABASE z;",
-            "CREATE DATABASE x; DROP ROLE y;",
-        ] {
-            assert_eq!(
-                create_statement(foreign, "o", "n").unwrap_err().kind(),
-                ErrorKind::Damaged,
-                "{foreign}"
-            );
-        }
-    }
-
-    #[test]
-    fn properties_are_turned_to_the_fresh_database() {
-        let statements = [
-            "ALTER DATABASE platform_money SET work_mem TO '1MB';\nGRANT ALL ON DATABASE platform_money TO x;"
-                .to_owned(),
-        ];
-        assert_eq!(
-            rename_in(CREATE, &statements, "n"),
-            ["ALTER DATABASE \"n\" SET work_mem TO '1MB';\nGRANT ALL ON DATABASE \"n\" TO x;"]
-        );
-    }
 
     #[test]
     fn a_long_name_is_cut_at_a_character_so_that_it_stays_a_name() {

@@ -1,9 +1,9 @@
 //! Roles and tablespaces from a `pg_dumpall --globals-only`.
 
-use super::globals_version::known_to;
+use super::{globals_version::known_to, scratch::ScratchDatabase};
 use crate::{
-    ServerSettings, Session,
-    connection::get,
+    RawText, ServerSettings, Session,
+    raw_text::{bytes_of, get_raw},
     sql::{grantees, identifier, statements},
 };
 use backup_core::{Error, ErrorKind, Result};
@@ -38,6 +38,7 @@ pub struct GlobalsRestored {
 
 /// A dump of roles and tablespaces, compared with a server. Holds the hashes of passwords.
 pub struct GlobalsPlan {
+    /// A character for each byte: names of roles are in whatever encoding their makers used.
     script: Zeroizing<String>,
     settings: ServerSettings,
     effect: GlobalsRestored,
@@ -65,8 +66,8 @@ impl GlobalsPlan {
         let text = collect(sql).await?;
         let session = Session::connect(settings, &settings.maintenance_database).await?;
         let there = There {
-            roles: names(&session, "SELECT rolname FROM pg_catalog.pg_roles").await?,
-            spaces: names(&session, "SELECT spcname FROM pg_catalog.pg_tablespace").await?,
+            roles: names(&session, "rolname", "pg_catalog.pg_roles").await?,
+            spaces: names(&session, "spcname", "pg_catalog.pg_tablespace").await?,
         };
         let (script, effect) = selected(&text, &there, existing);
         let script = known_to(session.version(), script)?;
@@ -90,12 +91,50 @@ impl GlobalsPlan {
     /// `SourceFailed` with the beginning of the statement that failed.
     pub async fn run(self) -> Result<GlobalsRestored> {
         let session = Session::connect(&self.settings, &self.settings.maintenance_database).await?;
-        for statement in statements(&self.script) {
-            let failed = |error: Error| error.context(format!("run `{} …`", beginning(statement)));
-            session.execute(statement).await.map_err(failed)?;
+        let takes_bytes = session.takes_bytes().await?;
+        let mut others = Vec::new();
+        for chars in statements(&self.script) {
+            let statement = bytes(chars);
+            match std::str::from_utf8(&statement) {
+                Ok(text) if takes_bytes || text.is_ascii() => {
+                    session.execute(text).await.map_err(|error| failed(chars, error))?;
+                }
+                _ => others.push(chars),
+            }
+        }
+        if !others.is_empty() {
+            self.run_others(&session, &others).await?;
         }
         Ok(self.effect)
     }
+
+    /// Statements with names that a session of the maintenance database cannot say: no UTF-8, or another encoding there. What they need of the others is there.
+    async fn run_others(&self, session: &Session, others: &[&str]) -> Result<()> {
+        let scratch = ScratchDatabase::create(session, &self.settings).await?;
+        let run = async {
+            for chars in others {
+                let ran = scratch.execute(&RawText::from_chars(chars)).await;
+                ran.map_err(|error| failed(chars, error))?;
+            }
+            Ok(())
+        };
+        let ran = run.await;
+        let dropped = scratch.drop(session).await;
+        ran.and(dropped)
+    }
+}
+
+fn failed(statement: &str, error: Error) -> Error {
+    error.context(format!("run `{} …`", beginning(statement)))
+}
+
+/// The way back from one character for each byte.
+fn bytes(chars: &str) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(chars.chars().map(|byte| u8::try_from(byte).unwrap_or(b'?')).collect())
+}
+
+fn shown(chars: String) -> String {
+    RawText::from_chars(&chars).to_string()
 }
 
 async fn collect(mut sql: impl Stream<Item = Result<Bytes>> + Unpin) -> Result<Zeroizing<String>> {
@@ -107,12 +146,12 @@ async fn collect(mut sql: impl Stream<Item = Result<Bytes>> + Unpin) -> Result<Z
         }
         bytes.extend_from_slice(&piece);
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| damaged("it is not text"))?;
-    demand_no_commands(text)?;
+    let text: Zeroizing<String> = Zeroizing::new(bytes.iter().copied().map(char::from).collect());
+    demand_no_commands(&text)?;
     if !text.lines().any(|line| line == COMPLETE) {
         return Err(damaged("it ends too early"));
     }
-    Ok(Zeroizing::new(text.to_owned()))
+    Ok(text)
 }
 
 /// `\\restrict TOKEN` and `\\unrestrict TOKEN`, which newer versions write around their output, are for `psql`; any other line for it is nothing that
@@ -137,8 +176,11 @@ fn damaged(why: &str) -> Error {
     )
 }
 
-async fn names(session: &Session, sql: &str) -> Result<HashSet<String>> {
-    session.rows(sql, &[]).await?.iter().map(|row| get(row, 0)).collect()
+/// A column of a catalog, a character for each byte.
+async fn names(session: &Session, column: &str, catalog: &str) -> Result<HashSet<String>> {
+    let sql = format!("SELECT {} FROM {catalog}", bytes_of(column));
+    let rows = session.rows(&sql, &[]).await?;
+    rows.iter().map(|row| Ok(get_raw(row, 0)?.to_chars())).collect()
 }
 
 /// What the server has.
@@ -174,7 +216,7 @@ fn selected(text: &str, there: &There, existing: Existing) -> (Zeroizing<String>
             } else {
                 &mut effect.existed
             };
-            list.push(name.clone());
+            list.push(shown(name.clone()));
         }
         let wanted = match about {
             About::Psql => false,
@@ -213,6 +255,10 @@ impl There {
 
 fn about(statement: &str) -> About {
     if statement.starts_with('\\') {
+        return About::Psql;
+    }
+    // Ours are UTF-8, or bytes.
+    if statement.starts_with("SET client_encoding ") {
         return About::Psql;
     }
     if statement.starts_with("SET ") || statement.starts_with("SELECT pg_catalog.set_config(") {
@@ -271,7 +317,7 @@ mod tests {
         let (script, effect) = selected(DUMP, &there(), Existing::LeaveAlone);
         assert_eq!(
             *script,
-            "SET client_encoding = 'UTF8';\nCREATE ROLE \"new one\";\nALTER ROLE \"new one\" WITH LOGIN;\nGRANT team TO \"new one\" GRANTED BY kernel;\n\
+            "CREATE ROLE \"new one\";\nALTER ROLE \"new one\" WITH LOGIN;\nGRANT team TO \"new one\" GRANTED BY kernel;\n\
             CREATE TABLESPACE fast OWNER kernel LOCATION '/x';\nGRANT ALL ON TABLESPACE fast TO team;\n"
         );
         assert_eq!(
@@ -286,7 +332,7 @@ mod tests {
         let (script, effect) = selected(DUMP, &there(), Existing::Overwrite);
         let all: Vec<_> = statements(DUMP)
             .into_iter()
-            .filter(|statement| *statement != "CREATE ROLE kernel;")
+            .filter(|statement| !["CREATE ROLE kernel;", "SET client_encoding = 'UTF8';"].contains(statement))
             .collect();
         assert_eq!(statements(&script), all);
         assert_eq!((effect.existed, effect.left_out), (vec!["kernel".into()], vec![]));

@@ -1,6 +1,6 @@
 //! A whole restore by way of a fresh database.
 
-use super::{FreshDatabase, RestoreTarget};
+use super::{FreshDatabase, RestoreTarget, Restored, Rights, compare_rights, unless_cancelled};
 use crate::{
     archive::{Contents, Walked},
     catalog::missing_databases,
@@ -25,6 +25,8 @@ pub struct Placed {
     pub walked: Walked,
     /// The name under which the old database was kept.
     pub kept: Option<String>,
+    /// Whether its rights are those of the dump; not, if the layout of the dump is not known.
+    pub rights: Option<Rights>,
     /// What to look at.
     pub findings: Vec<Finding>,
 }
@@ -62,23 +64,34 @@ async fn fill_and_place(
 ) -> Result<Placed> {
     name_fits(fresh, target.database, placement).await?;
     let walked = fresh.restore(target.tools, dump).await?;
+    let mut rights = None;
     if let Some(contents) = contents {
         fresh.check(contents).await?;
+        let restored = Restored {
+            settings: target.settings,
+            tools: target.tools,
+            database: fresh.name(),
+            subject: target.database,
+        };
+        let compared = async { Ok(compare_rights(restored, contents).await) };
+        rights = Some(unless_cancelled(target.cancel, compared).await?);
     }
+    let mut placed = Placed {
+        walked,
+        kept: None,
+        rights,
+        findings: Vec::new(),
+    };
     if placement == Placement::Create {
         fresh.publish().await?;
-        return Ok(Placed {
-            walked,
-            kept: None,
-            findings: Vec::new(),
-        });
+        placed.findings.extend(fresh.comment_late().await);
+        return Ok(placed);
     }
     let swapped = fresh.swap().await?;
-    Ok(Placed {
-        walked,
-        kept: Some(swapped.kept),
-        findings: swapped.findings,
-    })
+    placed.kept = Some(swapped.kept);
+    placed.findings = swapped.findings;
+    placed.findings.extend(fresh.comment_late().await);
+    Ok(placed)
 }
 
 async fn name_fits(fresh: &FreshDatabase, name: &str, placement: Placement) -> Result<()> {

@@ -7,6 +7,7 @@
 use crate::{
     Session,
     connection::{get, quoted},
+    raw_text::{bytes_of, get_raw},
 };
 use backup_core::{Error, ErrorKind, Result, id::BackupId};
 
@@ -39,12 +40,15 @@ pub(crate) enum Filled {
 /// # Errors
 /// `SourceFailed`.
 pub(crate) async fn filled(session: &Session, name: &str) -> Result<Option<Filled>> {
-    let comment = "SELECT pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database \
-        WHERE datname OPERATOR(pg_catalog.=) $1";
-    let rows = session.rows(comment, &[&name]).await?;
+    // A comment that is none of ours may be in any encoding.
+    let comment = format!(
+        "SELECT {} FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) $1",
+        bytes_of("coalesce(pg_catalog.shobj_description(oid, 'pg_database'), '')")
+    );
+    let rows = session.rows(&comment, &[&name]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let comment: Option<String> = get(row, 0)?;
-    let Some(run) = comment.as_deref().and_then(run_of) else {
+    let comment = get_raw(row, 0)?;
+    let Some(run) = comment.as_str().and_then(run_of) else {
         return Ok(Some(Filled::Unmarked));
     };
     let at_work = "SELECT pid FROM pg_catalog.pg_stat_activity WHERE backend_type OPERATOR(pg_catalog.=) 'client backend' \

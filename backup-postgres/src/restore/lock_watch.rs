@@ -3,7 +3,7 @@
 //! An archive of `pg_dump` begins with `SET lock_timeout = 0`, so no setting of the session makes `pg_restore` give up: it would wait without end, and
 //! everyone else behind it.
 
-use crate::{ServerSettings, Session, connection::get};
+use crate::{RawText, ServerSettings, Session, connection::get};
 use backup_core::{Error, ErrorKind, Result};
 use std::{future::pending, time::Duration};
 use tokio::time::{Instant, sleep};
@@ -14,7 +14,9 @@ const GONE_EVERY: Duration = Duration::from_millis(50);
 const GONE_LOOKS: u32 = 200;
 
 /// Whom the restore waits for, first of all. A prepared transaction has no session. What other roles do is shown to members of `pg_read_all_stats` only.
-const BLOCKER: &str = "SELECT ours.query_start::text, coalesce(other.pid, 0), other.usename::text, other.application_name, other.state, \
+/// The name of the user is bytes, as `bytes_of` has it.
+const BLOCKER: &str = "SELECT ours.query_start::text, coalesce(other.pid, 0), \
+    pg_catalog.replace(other.usename::pg_catalog.text, E'\\\\', E'\\\\\\\\')::pg_catalog.bytea, other.application_name, other.state, \
     to_char(other.query_start AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
     FROM pg_catalog.pg_stat_activity AS ours \
     CROSS JOIN LATERAL unnest(pg_catalog.pg_blocking_pids(ours.pid)) WITH ORDINALITY AS blocking(pid, place) \
@@ -83,7 +85,7 @@ impl LockWatch {
         Ok(Some(Blocker {
             statement: get(row, 0)?,
             pid: get(row, 1)?,
-            user: get(row, 2)?,
+            user: get::<Option<Vec<u8>>>(row, 2)?.map(|user| RawText::from(user).to_string()),
             application: get(row, 3)?,
             state: get(row, 4)?,
             since: get(row, 5)?,

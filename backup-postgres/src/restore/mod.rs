@@ -6,17 +6,21 @@
 
 mod closing;
 mod create_options;
+mod database_statements;
 mod feed;
 mod fresh;
 mod globals;
 mod globals_version;
 mod in_place;
 mod into_fresh;
+mod kept;
 pub(crate) mod leftover;
 mod lock_watch;
 mod locks;
 mod preflight;
 mod rename;
+mod rights;
+mod scratch;
 mod swap;
 mod verify;
 
@@ -29,6 +33,8 @@ pub use into_fresh::{Placed, Placement, restore_into_fresh};
 pub use locks::{LockNeed, lock_need};
 pub use preflight::missing_roles;
 pub(crate) use preflight::missing_roles_of_database;
+pub use rights::Rights;
+pub(crate) use rights::{Restored, compare_rights, compare_rights_until, reset_statements};
 pub use swap::Swapped;
 pub use verify::verify_with_pg_restore;
 

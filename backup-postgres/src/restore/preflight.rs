@@ -1,9 +1,10 @@
 //! What a restore needs on the server before it begins.
 
 use crate::{
-    Session,
+    RawText, Session,
     archive::Contents,
-    connection::get,
+    raw_text::{bytes_of, get_raw},
+    readable::readable,
     sql::{grantees, statements},
 };
 use backup_core::Result;
@@ -20,21 +21,28 @@ pub async fn missing_roles(session: &Session, contents: &Contents) -> Result<Vec
 /// Those that the privileges of the database itself name: only a restore into a fresh database gives them.
 pub(crate) async fn missing_roles_of_database(session: &Session, contents: &Contents) -> Result<Vec<String>> {
     let properties = contents.database.iter().flat_map(|database| &database.properties);
-    let privileges = properties
-        .flat_map(|property| statements(property))
-        .filter(|statement| statement.starts_with("GRANT ") || statement.starts_with("REVOKE "));
-    let roles: Vec<String> = privileges.filter_map(grantees).flatten().collect();
+    let roles: Vec<RawText> = properties.flat_map(roles_of_property).collect();
     missing(session, roles.iter()).await
 }
 
-async fn missing(session: &Session, roles: impl Iterator<Item = &String>) -> Result<Vec<String>> {
-    let roles: Vec<&String> = roles.collect();
-    let sql = "SELECT DISTINCT role FROM pg_catalog.unnest($1::text[]) AS role \
-        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role) ORDER BY role";
-    session
-        .rows(sql, &[&roles])
-        .await?
-        .iter()
-        .map(|row| get(row, 0))
-        .collect()
+fn roles_of_property(property: &RawText) -> Vec<RawText> {
+    let property = property.to_chars();
+    let privileges = statements(&property)
+        .into_iter()
+        .filter(|statement| statement.starts_with("GRANT ") || statement.starts_with("REVOKE "));
+    let roles = privileges.filter_map(grantees).flatten();
+    roles.map(|role| RawText::from_chars(&role)).collect()
+}
+
+/// Names of roles are bytes in the encoding of whatever database their maker was in; a dump has the same bytes.
+async fn missing(session: &Session, roles: impl Iterator<Item = &RawText>) -> Result<Vec<String>> {
+    let roles: Vec<&[u8]> = roles.map(RawText::as_bytes).collect();
+    let sql = format!(
+        "SELECT DISTINCT role FROM pg_catalog.unnest($1::pg_catalog.bytea[]) AS role \
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE {} = role) ORDER BY role",
+        bytes_of("rolname")
+    );
+    let rows = session.rows(&sql, &[&roles]).await?;
+    let names: Vec<RawText> = rows.iter().map(|row| get_raw(row, 0)).collect::<Result<_>>()?;
+    Ok(readable(session, &names).await)
 }

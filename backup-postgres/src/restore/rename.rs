@@ -1,7 +1,7 @@
 //! Renames of databases, which no session may be in.
 
 use super::fresh::FreshDatabase;
-use crate::{Session, connection::get};
+use crate::{Session, connection::get, raw_text::bytes_of};
 use backup_core::{Error, Result};
 use std::{convert::Infallible, time::Duration};
 
@@ -44,9 +44,13 @@ async fn end_sessions(session: &Session, databases: &[&str], stays: &mut Option<
 
 /// One by one: whoever may not end one of them may end the others.
 async fn end_once(session: &Session, databases: &[&str], stays: &mut Option<Error>) -> Result<()> {
-    let sessions = "SELECT pid FROM pg_catalog.pg_stat_activity \
-        WHERE datname = ANY ($1::text[]) AND pid <> pg_catalog.pg_backend_pid()";
-    for row in session.rows(sessions, &[&databases]).await? {
+    let sessions = format!(
+        "SELECT pid FROM pg_catalog.pg_stat_activity \
+        WHERE {} = ANY ($1::pg_catalog.bytea[]) AND pid <> pg_catalog.pg_backend_pid()",
+        bytes_of("datname")
+    );
+    let names: Vec<&[u8]> = databases.iter().map(|name| name.as_bytes()).collect();
+    for row in session.rows(&sessions, &[&names]).await? {
         let pid: i32 = get(&row, 0)?;
         if let Err(error) = session
             .rows("SELECT pg_catalog.pg_terminate_backend($1)", &[&pid])

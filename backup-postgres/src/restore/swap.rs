@@ -1,9 +1,13 @@
 //! The exchange of a live database for a restored one.
 
-use super::fresh::{FreshDatabase, derived_names};
+use super::{
+    fresh::{FreshDatabase, derived_names},
+    kept::Exchanged,
+};
 use crate::{
     Session,
     connection::{get, quoted},
+    raw_text::bytes_of,
 };
 use backup_core::{Result, event::Finding, event::Severity};
 
@@ -27,7 +31,7 @@ impl FreshDatabase {
     /// `SourceFailed`, with both databases as they were: call [`FreshDatabase::discard`].
     pub async fn swap(&self) -> Result<Swapped> {
         let (_, kept) = derived_names(&self.final_name, self.id);
-        let findings = self.slots(&self.admin().await?).await?;
+        let mut findings = self.slots(&self.admin().await?).await?;
         let sql = format!(
             "ALTER DATABASE {live} RENAME TO {kept}; {naming}",
             live = quoted(&self.final_name),
@@ -43,13 +47,22 @@ impl FreshDatabase {
                 ))
                 .hint("end the sessions and prepared transactions of the database, then try again")
         })?;
+        let exchanged = Exchanged {
+            settings: &self.settings,
+            restored: &self.final_name,
+            kept: &kept,
+        };
+        findings.extend(exchanged.look(self.admin().await).await);
         Ok(Swapped { kept, findings })
     }
 
     /// Logical replication slots stay with the old database, under its new name.
     async fn slots(&self, admin: &Session) -> Result<Vec<Finding>> {
-        let sql = "SELECT slot_name::text FROM pg_catalog.pg_replication_slots WHERE database = $1 ORDER BY 1";
-        let rows = admin.rows(sql, &[&self.final_name]).await?;
+        let sql = format!(
+            "SELECT slot_name::pg_catalog.text FROM pg_catalog.pg_replication_slots WHERE {} = $1 ORDER BY 1",
+            bytes_of("database")
+        );
+        let rows = admin.rows(&sql, &[&self.final_name.as_bytes()]).await?;
         let finding = |slot: String| {
             Finding {
             severity: Severity::Warning,

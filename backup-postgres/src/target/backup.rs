@@ -4,9 +4,9 @@ use super::{GLOBALS, PgDump, Selection, unknown_layout};
 use crate::{
     ClientTools, DatabaseFacts, ServerFacts, Session, VouchedStream,
     archive::{WalkOutcome, Walked},
-    check::check_leftovers,
+    check::{check_leftovers, databases_left_out},
     database_facts,
-    dump::{Compression, DumpRequest, dump_stream, globals_stream},
+    dump::{Compression, DumpRequest, dump_stream, emptied_tables, globals_stream, roles_readable},
     log_position, server_facts,
 };
 use backup_core::{
@@ -91,8 +91,9 @@ pub(super) async fn backup(target: &PgDump, cx: &Context, plan: &Plan, recording
         findings: Vec::from_iter(run.tools.newer_than(run.facts.version.major())),
         ..Outcome::default()
     };
-    if matches!(target.selection, Selection::AllExcept(_)) {
+    if let Selection::AllExcept(excluded) = &target.selection {
         outcome.findings.extend(check_leftovers(&session).await?);
+        outcome.findings.extend(databases_left_out(&session, excluded).await?);
     }
     let work: Vec<_> = plan
         .artifacts
@@ -137,9 +138,18 @@ impl Run<'_> {
             name: planned.name.clone(),
             expected: None,
         });
-        let dump = globals_stream(&self.target.settings, &self.tools, &self.facts)?;
+        let readable = async {
+            let maintenance = &self.target.settings.maintenance_database;
+            let session = Session::connect(&self.target.settings, maintenance).await?;
+            roles_readable(&session, &self.target.settings).await
+        };
+        let settings = self.cx.unless_cancelled("look at the roles", readable).await?;
+        let dump = globals_stream(&settings, &self.tools, &self.facts)?;
+        let remarks = dump.stream.remarks();
         let artifact = self.recording.stream(planned, Source::vouched(dump.stream)).await?;
-        Ok((artifact, dump.finding.into_iter().collect()))
+        let mut findings = remarks.findings(GLOBALS);
+        findings.extend(dump.finding);
+        Ok((artifact, findings))
     }
 
     async fn database(&self, planned: &PlannedArtifact) -> Result<Stored> {
@@ -147,18 +157,25 @@ impl Run<'_> {
         let looked = async {
             let session = Session::connect(&self.target.settings, &planned.name).await?;
             let facts = database_facts(&session).await?;
+            let emptied = match self.facts.in_recovery {
+                true => emptied_tables(&session, &planned.name).await?,
+                false => None,
+            };
             let position = log_position(&session).await?;
-            Ok((session, facts, position))
+            Ok((session, facts, emptied, position))
         };
         let looking = format!("look at {}", planned.name);
-        let (session, facts, lsn_before) = self.cx.unless_cancelled(&looking, looked).await?;
+        let (session, facts, emptied, lsn_before) = self.cx.unless_cancelled(&looking, looked).await?;
         self.cx.events.emit(Event::ArtifactStarted {
             name: planned.name.clone(),
             expected: Some(facts.size),
         });
         let (dump, walked) = self.dump(&planned.name, &facts.encoding)?;
+        let remarks = dump.remarks();
         let mut artifact = self.recording.stream(planned, Source::vouched(dump)).await?;
         let mut findings = facts.findings.clone();
+        findings.extend(remarks.findings(&planned.name));
+        findings.extend(emptied);
         // The session was idle all the time; a dump that is stored is not lost with it.
         let lsn_after = match self.cx.unless_cancelled(&looking, log_position(&session)).await {
             Ok(position) => position,

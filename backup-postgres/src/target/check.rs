@@ -1,9 +1,9 @@
 //! What would make a backup fail, found before it does.
 
-use super::{PgDump, plan::databases};
+use super::{PgDump, Selection, plan::databases};
 use crate::{
     Session,
-    check::{check_databases, check_leftovers, check_server},
+    check::{check_databases, check_kept_subscriptions, check_leftovers, check_server, databases_left_out},
     server_facts,
 };
 use backup_core::{
@@ -21,6 +21,10 @@ pub(super) async fn check(target: &PgDump, cx: &Context) -> Result<Vec<Finding>>
     let facts = server_facts(&session).await?;
     let mut findings = check_server(&facts, &target.tools, cx.clock.now()).await;
     findings.extend(check_leftovers(&session).await?);
+    findings.extend(check_kept_subscriptions(&session).await?);
+    if let Selection::AllExcept(excluded) = &target.selection {
+        findings.extend(databases_left_out(&session, excluded).await?);
+    }
     let databases = databases(&target.selection, &session).await?;
     findings.extend(check_databases(&target.settings, &session, &databases).await?);
     Ok(findings)

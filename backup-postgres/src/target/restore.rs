@@ -1,11 +1,14 @@
 //! Restores one database from a dump.
 
-use super::PgDump;
+use super::{PgDump, RestorePlan};
 use crate::{
     Session,
-    archive::{Contents, Walked},
+    archive::{Contents, Walked, with_prelude},
     facts::unread_version,
-    restore::{Placement, RestoreTarget, leftover, restore_in_place, restore_into_fresh},
+    restore::{
+        Placement, RestoreTarget, Restored, Rights, compare_rights_until, leftover, reset_statements, restore_in_place,
+        restore_into_fresh,
+    },
     schema_version,
 };
 use backup_core::{
@@ -52,6 +55,8 @@ pub struct RestoreRequest {
 pub struct RestoreReport {
     /// Tables that were made after the backup, and are still there.
     pub survived: Vec<String>,
+    /// What else was made after the backup and is still there, as `function public.f(integer)`.
+    pub survived_too: Vec<String>,
     /// The name under which the old database was kept.
     pub kept: Option<String>,
     /// Rows that were restored, if they could be counted.
@@ -60,6 +65,8 @@ pub struct RestoreReport {
     pub tables: Option<u64>,
     /// The schema version that goose recorded, now.
     pub schema_version: Option<i64>,
+    /// On how many things the rights are not those of the dump; absent if they could not be compared.
+    pub rights_that_differ: Option<u64>,
     /// What somebody should look at; each was an event as well.
     pub findings: Vec<Finding>,
 }
@@ -106,9 +113,9 @@ impl PgDump {
         // Nothing reaches the server that was not looked over, whoever writes to the store meanwhile.
         let dump = watched(cx, &request.database, first.again(open()));
         let mut report = match request.way {
-            Way::InPlace => in_place(target, plan.survive, dump).await?,
-            Way::Create => fresh(target, Placement::Create, request, plan.contents.as_ref(), dump).await?,
-            Way::Swap => fresh(target, Placement::Swap, request, plan.contents.as_ref(), dump).await?,
+            Way::InPlace => Box::pin(self.in_place(target, &plan, dump)).await?,
+            Way::Create => Box::pin(fresh(target, Placement::Create, request, plan.contents.as_ref(), dump)).await?,
+            Way::Swap => Box::pin(fresh(target, Placement::Swap, request, plan.contents.as_ref(), dump)).await?,
         };
         let version = self.version_now(&request.database);
         match cx.unless_cancelled("read the schema version", version).await {
@@ -125,6 +132,34 @@ impl PgDump {
     async fn remove_leftover(&self, name: &str) -> Result<()> {
         let session = Session::connect(&self.settings, &self.settings.maintenance_database).await?;
         leftover::remove(&session, name).await
+    }
+
+    async fn in_place(&self, target: RestoreTarget<'_>, plan: &RestorePlan, dump: ByteStream) -> Result<RestoreReport> {
+        let mut report = RestoreReport {
+            survived: plan.survive.clone(),
+            survived_too: plan.survive_too.clone(),
+            ..RestoreReport::default()
+        };
+        let Some(contents) = &plan.contents else {
+            count(&mut report, &restore_in_place(target, dump).await?);
+            return Ok(report);
+        };
+        // Asked for as late as can be: it is the state of this moment that is put out of force.
+        let session = Session::connect(&self.settings, target.database).await?;
+        let dump = with_prelude(dump, reset_statements(&session, contents).await?);
+        drop(session);
+        count(&mut report, &restore_in_place(target, dump).await?);
+        let restored = Restored {
+            settings: target.settings,
+            tools: target.tools,
+            database: target.database,
+            subject: target.database,
+        };
+        take(
+            &mut report,
+            compare_rights_until(target.cancel, restored, contents).await,
+        );
+        Ok(report)
     }
 
     async fn version_now(&self, database: &str) -> Result<Option<i64>> {
@@ -146,15 +181,6 @@ fn untouched(request: &RestoreRequest, error: &Error) -> Error {
         .fold(stopped, |error, hint| error.hint(hint.clone()))
 }
 
-async fn in_place(target: RestoreTarget<'_>, survived: Vec<String>, dump: ByteStream) -> Result<RestoreReport> {
-    let mut report = RestoreReport {
-        survived,
-        ..RestoreReport::default()
-    };
-    count(&mut report, &restore_in_place(target, dump).await?);
-    Ok(report)
-}
-
 async fn fresh(
     target: RestoreTarget<'_>,
     placement: Placement,
@@ -169,7 +195,15 @@ async fn fresh(
         ..RestoreReport::default()
     };
     count(&mut report, &placed.walked);
+    if let Some(rights) = placed.rights {
+        take(&mut report, rights);
+    }
     Ok(report)
+}
+
+fn take(report: &mut RestoreReport, rights: Rights) {
+    report.rights_that_differ = rights.differ;
+    report.findings.extend(rights.findings);
 }
 
 fn count(report: &mut RestoreReport, walked: &Walked) {

@@ -6,16 +6,18 @@ use super::{
     unknown_layout,
 };
 use crate::{
-    ClientTools, ServerFacts, Session,
+    ClientTools, RawText, ServerFacts, Session,
     archive::{Contents, Limits, QualifiedName, Walked, checked, read_contents},
     catalog::missing_databases,
     connection::quoted,
+    readable::readable,
+    recode::recoded,
     restore::{
         LockNeed, derived_names,
         leftover::{self, Filled},
         lock_need, missing_roles, missing_roles_of_database, unless_cancelled,
     },
-    server_facts, surviving_tables, user_tables,
+    server_facts, surviving_objects, surviving_tables, user_tables,
 };
 use backup_core::{
     Error, ErrorKind, Result,
@@ -34,6 +36,8 @@ pub struct RestorePlan {
     pub replaced: Vec<String>,
     /// Tables of the database that stay. Only in place.
     pub survive: Vec<String>,
+    /// What else stays, as `function public.f(integer)`. Only in place.
+    pub survive_too: Vec<String>,
     /// Locks that it needs. Only in place.
     pub locks: Option<LockNeed>,
     /// What somebody should look at.
@@ -52,7 +56,7 @@ impl PgDump {
     /// # Errors
     /// As [`PgDump::restore`] before it touches anything.
     pub async fn plan_restore(&self, cx: &Context, request: &RestoreRequest, dump: ByteStream) -> Result<RestorePlan> {
-        unless_cancelled(&cx.cancel, self.preflight(cx, request, dump)).await
+        unless_cancelled(&cx.cancel, Box::pin(self.preflight(cx, request, dump))).await
     }
 
     async fn preflight(&self, cx: &Context, request: &RestoreRequest, dump: ByteStream) -> Result<RestorePlan> {
@@ -72,6 +76,7 @@ impl PgDump {
             tables: contents.as_ref().map(|contents| contents.tables.len() as u64),
             replaced: Vec::new(),
             survive: Vec::new(),
+            survive_too: Vec::new(),
             locks: None,
             findings: leftover.iter().map(|name| dropped(name)).collect(),
             leftover,
@@ -83,8 +88,11 @@ impl PgDump {
             None => plan.findings.push(unknown_layout(&request.database)),
             Some(contents) => {
                 demand_source(request, &contents.header.database)?;
+                let live = (request.way == Way::InPlace).then_some(request.database.as_str());
+                let contents = recoded(&session, contents, live).await?;
                 demand_roles(&session, request, &contents).await?;
                 plan.findings.extend(unread_privileges(&request.database, &contents));
+                plan.findings.extend(silent_subscriptions(request, &contents));
                 if request.way == Way::InPlace {
                     self.compare(&mut plan, &request.database, &contents).await?;
                 } else {
@@ -105,28 +113,69 @@ impl PgDump {
         plan.locks = Some(need);
         let survive = surviving_tables(&session, contents).await?;
         let tables = user_tables(&session).await?;
-        plan.replaced = shown(tables.iter().filter(|table| !survive.contains(table)));
-        plan.survive = shown(survive.iter());
-        plan.findings.extend(survivors(database, &plan.survive));
+        plan.replaced = shown(&session, tables.iter().filter(|table| !survive.contains(table))).await;
+        plan.survive = shown(&session, survive.iter()).await;
+        match surviving_objects(&session, contents).await? {
+            Some(others) => plan.survive_too = others,
+            None => plan.findings.push(uncounted(database)),
+        }
+        plan.findings
+            .extend(survivors(database, &plan.survive, &plan.survive_too));
         Ok(())
     }
 }
 
-fn shown<'a>(tables: impl Iterator<Item = &'a QualifiedName>) -> Vec<String> {
-    tables.map(ToString::to_string).collect()
+async fn shown<'a>(session: &Session, tables: impl Iterator<Item = &'a QualifiedName>) -> Vec<String> {
+    readable(session, &tables.map(QualifiedName::dotted).collect::<Vec<_>>()).await
 }
 
 /// Said before the first change, while it can still be stopped.
-fn survivors(database: &str, survive: &[String]) -> Option<Finding> {
-    (!survive.is_empty()).then(|| Finding {
+fn survivors(database: &str, tables: &[String], others: &[String]) -> Option<Finding> {
+    let stay = match (tables.is_empty(), others.is_empty()) {
+        (true, true) => return None,
+        (false, true) => format!("tables that were made after the backup will stay: {}", listed(tables)),
+        (true, false) => format!("objects that were made after the backup will stay: {}", listed(others)),
+        (false, false) => format!(
+            "tables that were made after the backup will stay: {}; and so will {}",
+            listed(tables),
+            listed(others)
+        ),
+    };
+    Some(Finding {
         severity: Severity::Note,
         subject: database.to_owned(),
-        message: format!(
-            "tables that were made after the backup will stay: {}",
-            survive.join(", ")
-        ),
+        message: stay,
         hint: Some("--swap restores without them, and keeps the old database".into()),
     })
+}
+
+/// In place it is another matter: a subscription that is there cannot be dropped in a transaction.
+fn silent_subscriptions(request: &RestoreRequest, contents: &Contents) -> Option<Finding> {
+    let count = contents.count("SUBSCRIPTION");
+    (request.way != Way::InPlace && count > 0).then(|| Finding {
+        severity: Severity::Note,
+        subject: request.database.clone(),
+        message: format!("{count} subscriptions are restored disabled: nothing reaches their tables"),
+        hint: Some("ALTER SUBSCRIPTION … ENABLE and REFRESH PUBLICATION start one, on empty tables".into()),
+    })
+}
+
+/// The first of many names.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    match names.len() {
+        count if count > SHOWN => format!("{}, and {} more", names[..SHOWN].join(", "), count - SHOWN),
+        _ => names.join(", "),
+    }
+}
+
+fn uncounted(database: &str) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        subject: database.to_owned(),
+        message: "the dump has more objects than can be compared: those that were made after the backup will stay, and are not named".into(),
+        hint: Some("--swap restores without them, and keeps the old database".into()),
+    }
 }
 
 /// Of these nothing is known, so they are no reason to refuse.
@@ -232,9 +281,9 @@ fn by_hand(name: &str) -> String {
 }
 
 /// Objects of one database merged into another would go unseen: a restore in place drops nothing that the dump does not hold.
-fn demand_source(request: &RestoreRequest, dumped: &str) -> Result<()> {
+fn demand_source(request: &RestoreRequest, dumped: &RawText) -> Result<()> {
     match &request.dump_of {
-        Some(wanted) if wanted != dumped => Err(Error::new(
+        Some(wanted) if dumped != wanted.as_str() => Err(Error::new(
             ErrorKind::Refused,
             format!("this is a dump of {dumped}, not of {wanted}"),
         )

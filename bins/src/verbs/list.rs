@@ -18,6 +18,9 @@ use serde_json::{Map, Value};
 /// How many foreign keys are named.
 const NAMED: usize = 5;
 
+/// Characters of a finding in a remark.
+const REMARK: usize = 120;
+
 /// What a program shows of a backup beside what all of them do.
 #[derive(Debug, Default)]
 pub struct Shows {
@@ -93,6 +96,8 @@ struct Line {
     verified: Option<String>,
     failed: Option<String>,
     problem: Option<String>,
+    /// What was found out when it was made, and matters.
+    findings: Vec<Finding>,
     #[serde(flatten)]
     fields: Map<String, Value>,
     #[serde(skip)]
@@ -122,6 +127,7 @@ impl Line {
             verified: entry.proof.verified.as_ref().map(|evidence| evidence.at.to_string()),
             failed: entry.proof.failed.as_ref().map(|evidence| evidence.at.to_string()),
             problem: entry.manifest.as_ref().err().map(backup_core::Error::chain),
+            findings: manifest.map_or_else(Vec::new, weighty),
             fields,
             remark,
         }
@@ -137,6 +143,18 @@ impl Line {
         }
     }
 
+    /// The first finding, cut where it would not fit a line.
+    fn found(&self) -> Option<String> {
+        let first = self.findings.first()?;
+        let said = format!("{}: {}", first.subject, first.message);
+        let cut: String = said.chars().take(REMARK).collect();
+        let dots = if cut.len() < said.len() { "…" } else { "" };
+        Some(match self.findings.len() {
+            1 => format!("finding: {cut}{dots}"),
+            count => format!("{count} findings (--json has them all): {cut}{dots}"),
+        })
+    }
+
     fn remarks(&self) -> String {
         let mut remarks: Vec<String> = self.remark.iter().cloned().collect();
         if let Some(problem) = &self.problem {
@@ -147,6 +165,7 @@ impl Line {
         if !self.failures.is_empty() {
             remarks.push(format!("missing: {}", self.failures.join(", ")));
         }
+        remarks.extend(self.found());
         match (&self.failed, &self.verified) {
             (Some(at), _) => remarks.push(format!("verification FAILED {at}")),
             (None, Some(at)) => remarks.push(format!("verified {at}")),
@@ -154,6 +173,15 @@ impl Line {
         }
         remarks.join("; ")
     }
+}
+
+/// Notes are for the log of the run.
+fn weighty(manifest: &Manifest) -> Vec<Finding> {
+    let weighty = manifest
+        .findings
+        .iter()
+        .filter(|finding| finding.severity > Severity::Note);
+    weighty.cloned().collect()
 }
 
 fn mode(mode: Mode) -> &'static str {

@@ -65,13 +65,15 @@ impl Origin {
     pub fn announce(&self, context: &Context, cx: &core::Context, what: &str) -> Vec<Finding> {
         let described = self.described(cx);
         context.events.emit(Event::Step(format!("{what}: from {described}")));
-        let finding = match self {
-            Self::Backup(_) => return Vec::new(),
-            Self::Sealed(sealed) => sealed.finding(),
-            Self::Key(_) | Self::File(_) | Self::Input(..) => no_manifest(self.name()),
+        let findings = match self {
+            Self::Backup(backup) => backup.findings(),
+            Self::Sealed(sealed) => vec![sealed.finding()],
+            Self::Key(_) | Self::File(_) | Self::Input(..) => vec![no_manifest(self.name())],
         };
-        context.events.emit(Event::Finding(finding.clone()));
-        vec![finding]
+        for finding in &findings {
+            context.events.emit(Event::Finding(finding.clone()));
+        }
+        findings
     }
 
     /// Its name for messages.
@@ -168,6 +170,18 @@ impl Origin {
             Self::Sealed(sealed) => sealed.explain(error),
             _ => error,
         }
+    }
+}
+
+impl FromBackup {
+    /// What was found out about the artifact when it was made, as rows that are not in it: a restore brings no more than that.
+    fn findings(&self) -> Vec<Finding> {
+        let about = |finding: &&Finding| finding.subject == self.artifact.name && finding.severity > Severity::Note;
+        let told = |finding: &Finding| Finding {
+            message: format!("found when it was backed up: {}", finding.message),
+            ..finding.clone()
+        };
+        self.manifest.findings.iter().filter(about).map(told).collect()
     }
 }
 

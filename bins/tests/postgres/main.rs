@@ -13,6 +13,7 @@ mod hangup;
 mod keys;
 mod leftover;
 mod machine_output;
+mod missing_content;
 mod old_script;
 mod other_server;
 mod partial;

@@ -67,22 +67,33 @@ pub(crate) fn exists(server: &Postgres, name: &str) -> bool {
     ) == "1"
 }
 
+/// A dump in the encoding of the database.
 pub(crate) async fn dump(server: &Postgres, name: &str, compression: Compression) -> Bytes {
-    dump_by(&tools().await, server, name, compression).await
+    let encoding = server.psql(name, "SELECT pg_catalog.getdatabaseencoding()");
+    dump_as(server, name, compression, &encoding).await
+}
+
+pub(crate) async fn dump_as(server: &Postgres, name: &str, compression: Compression, encoding: &str) -> Bytes {
+    dump_by(&tools().await, server, (name, encoding), compression).await
 }
 
 /// By these client programs.
 pub(crate) async fn dump_with(tools: &ClientTools, server: &Postgres, name: &str) -> Bytes {
-    dump_by(tools, server, name, Compression::None).await
+    dump_by(tools, server, (name, "UTF8"), Compression::None).await
 }
 
-async fn dump_by(tools: &ClientTools, server: &Postgres, name: &str, compression: Compression) -> Bytes {
+async fn dump_by(
+    tools: &ClientTools,
+    server: &Postgres,
+    (name, encoding): (&str, &str),
+    compression: Compression,
+) -> Bytes {
     let settings = settings(server);
     let request = DumpRequest {
         settings: &settings,
         tools,
         database: name,
-        encoding: Some("UTF8"),
+        encoding: Some(encoding),
         compression,
     };
     let (stream, outcome) = dump_stream(request).expect("pg_dump starts");

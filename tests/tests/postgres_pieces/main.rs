@@ -4,6 +4,7 @@
 mod check;
 mod connection;
 mod dump;
+mod encodings;
 mod fixture;
 mod fresh;
 mod globals;
@@ -12,7 +13,10 @@ mod in_place;
 mod leftover;
 mod lock_watch;
 mod relay;
+mod rights;
 mod secrets;
 mod standstill;
+mod subscriptions;
+mod survivors;
 mod target;
 mod tls;

@@ -19,7 +19,9 @@ pub(super) struct Restored {
     tables: Option<u64>,
     rows: Option<u64>,
     survived: Vec<String>,
+    survived_too: Vec<String>,
     kept: Option<String>,
+    rights_that_differ: Option<u64>,
     schema_version_in_backup: Option<i64>,
     schema_version_now: Option<i64>,
 }
@@ -32,7 +34,9 @@ impl Restored {
             tables: report.tables,
             rows: report.rows,
             survived: report.survived.clone(),
+            survived_too: report.survived_too.clone(),
             kept: report.kept.clone(),
+            rights_that_differ: report.rights_that_differ,
             schema_version_in_backup: schema_version(origin),
             schema_version_now: report.schema_version,
         }
@@ -66,9 +70,20 @@ impl Report for Restored {
         if !self.survived.is_empty() {
             text.push_str(&format!(
                 "tables made after the backup are still there: {}\n",
-                safe(&self.survived.join(", "))
+                safe(&listed(&self.survived))
             ));
         }
+        if !self.survived_too.is_empty() {
+            text.push_str(&format!(
+                "also made after the backup, and still there: {}\n",
+                safe(&listed(&self.survived_too))
+            ));
+        }
+        text.push_str(&match self.rights_that_differ {
+            Some(0) => "rights: as in the backup\n".to_owned(),
+            Some(count) => format!("rights: {count} are NOT as in the backup\n"),
+            None => "rights: not compared\n".to_owned(),
+        });
         let (then, now) = (version(self.schema_version_in_backup), version(self.schema_version_now));
         text.push_str(&format!("schema version: {then} in the backup, {now} now\n"));
         text
@@ -85,6 +100,7 @@ pub(super) struct PlannedRestore {
     tables: Option<u64>,
     replaced: Vec<String>,
     survive: Vec<String>,
+    survive_too: Vec<String>,
     locks_needed: Option<u64>,
     locks_of_server: Option<u64>,
     findings: Vec<Finding>,
@@ -103,6 +119,7 @@ impl PlannedRestore {
             tables: plan.tables,
             replaced: plan.replaced.clone(),
             survive: plan.survive.clone(),
+            survive_too: plan.survive_too.clone(),
             locks_needed: plan.locks.as_ref().map(LockNeed::total),
             locks_of_server: plan.locks.as_ref().map(|locks| locks.capacity),
             findings: plan.findings.clone(),
@@ -128,6 +145,9 @@ impl Report for PlannedRestore {
         );
         if !self.survive.is_empty() {
             text.push_str(&format!("tables that would stay: {}\n", safe(&listed(&self.survive))));
+        }
+        if !self.survive_too.is_empty() {
+            text.push_str(&format!("what else would stay: {}\n", safe(&listed(&self.survive_too))));
         }
         if let (Some(needed), Some(there)) = (self.locks_needed, self.locks_of_server) {
             text.push_str(&format!("locks: about {needed} needed, the server has {there}\n"));

@@ -12,6 +12,7 @@ mod keys;
 mod machine_output;
 mod old_script;
 mod partial;
+mod recovery;
 mod restore;
 mod retention;
 mod secrets;

@@ -5,15 +5,18 @@ use crate::{
     config::{self, Config, Environment, Settings, Sources, common::LogFormat, layers::Layer},
     context::Context,
     exit::Exit,
-    logging,
+    hardened, logging,
     output::{Output, Terminal},
-    render, report,
+    render,
+    repeatable::{MASK, looks_secret},
+    report,
     signals::{self, Signal},
 };
 use backup_core::{
     Error, ErrorKind, Result,
     clock::{SystemClock, SystemEntropy},
 };
+use clap::error::{ContextKind, ContextValue};
 use std::{
     any::Any,
     future::Future,
@@ -52,9 +55,12 @@ where
     V: FnOnce(A, Context) -> F,
     F: Future<Output = Result<()>> + Send + 'static,
 {
+    if let Err(error) = hardened::harden().and_then(|()| demand_no_secret_argument()) {
+        return fail(&error, None, LogFormat::Text);
+    }
     let (args, flags) = match A::try_parse().and_then(|args| args.settings().map(|flags| (args, flags))) {
         Ok(parsed) => parsed,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&unspoken(error)),
     };
     let sources = Sources::of_process(flags);
     let setup = match Setup::new::<A>(&sources) {
@@ -68,10 +74,37 @@ where
     }
 }
 
+/// The parser of the command line would repeat it; and whoever lists processes has read it.
+fn demand_no_secret_argument() -> Result<()> {
+    let secret = std::env::args_os().position(|argument| looks_secret(&argument.to_string_lossy()));
+    let Some(number) = secret else { return Ok(()) };
+    let message = format!("argument {number} holds what looks like a secret, and is not repeated here");
+    Err(Error::new(ErrorKind::Usage, message)
+        .hint("everyone on this machine can read it in the list of processes: give secrets in files or variables")
+        .hint("treat this one as known to others"))
+}
+
 fn fail(error: &Error, signal: Option<Signal>, format: LogFormat) -> Exit {
     let exit = Exit::of(error, signal);
     Terminal::hidden().log(report::render(error, exit, format).as_bytes());
     exit
+}
+
+/// clap repeats values and words that it does not expect: any may be a secret. Names of options, and words that are like one of ours, are told.
+fn unspoken(mut error: clap::Error) -> clap::Error {
+    let word = error.get(ContextKind::InvalidArg);
+    let bare = matches!(word, Some(ContextValue::String(word)) if !word.starts_with('-'));
+    let hidden = match error.kind() {
+        clap::error::ErrorKind::UnknownArgument if bare => Some(ContextKind::InvalidArg),
+        clap::error::ErrorKind::InvalidSubcommand if error.get(ContextKind::SuggestedSubcommand).is_none() => {
+            Some(ContextKind::InvalidSubcommand)
+        }
+        _ => error.get(ContextKind::InvalidValue).map(|_| ContextKind::InvalidValue),
+    };
+    if let Some(hidden) = hidden {
+        error.insert(hidden, ContextValue::String(MASK.to_owned()));
+    }
+    error
 }
 
 /// clap prints help and version on stdout and ends with 0, everything else on stderr with 2.

@@ -3,14 +3,14 @@
 use crate::config::Config;
 use backup_core::{
     Error, ErrorKind, Result, Secret,
-    keys::{Keyring, MAX_KEY_FILE_LEN, secret_mode_ok},
+    keys::{KUBERNETES, Keyring, MAX_KEY_FILE_LEN, demand_secret_mode, with_writers},
 };
 use rustix::process::geteuid;
 use std::{
     fs::{File, OpenOptions},
     io::{ErrorKind as Io, Read, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 use zeroize::Zeroizing;
@@ -48,11 +48,15 @@ pub fn load_for_writing(config: &Config) -> Result<Keyring> {
     Ok(ring)
 }
 
-/// The keys in the file at `path`. If any of them is secret, nobody but the owner may have access to the file.
+/// The keys in the file at `path`. If any of them is secret, the file must be for us alone ([`demand_secret_mode`]).
 ///
 /// # Errors
 /// [`ErrorKind::Config`] if the file cannot be read or its mode is too wide, [`ErrorKind::Key`] if a line is wrong.
 pub fn read_key_file(path: &Path) -> Result<Keyring> {
+    read_text(path).map(|(ring, _)| ring)
+}
+
+fn read_text(path: &Path) -> Result<(Keyring, Secret)> {
     let file = File::open(path).map_err(|error| unreadable(path, error))?;
     let metadata = file.metadata().map_err(|error| unreadable(path, error))?;
     let mut text = Zeroizing::new(String::with_capacity(MAX_KEY_FILE_LEN + 1));
@@ -62,20 +66,10 @@ pub fn read_key_file(path: &Path) -> Result<Keyring> {
         .map_err(|error| unreadable(path, error))?;
     let origin = format!("key file {}", path.display());
     let ring = Keyring::parse(&text, &origin)?;
-    let secret = ring.keys().iter().any(|key| key.kind.is_secret());
-    if secret && !secret_mode_ok(metadata.mode()) {
-        let mode = metadata.mode() & 0o7777;
-        return Err(Error::new(
-            ErrorKind::Config,
-            format!("{origin} has mode {mode:04o}: others may read the keys"),
-        )
-        .hint(format!(
-            "chmod 600 {} (in Kubernetes: defaultMode: 0400 on the volume)",
-            path.display()
-        ))
-        .hint("if others have read it, make a new key and put it above the old one"));
+    if ring.keys().iter().any(|key| key.kind.is_secret()) {
+        demand_secret_mode(&metadata, "key file", path)?;
     }
-    Ok(ring)
+    Ok((ring, text.into()))
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {
@@ -87,7 +81,7 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
     let us = geteuid().as_raw();
     match std::fs::metadata(path) {
         Ok(metadata) => failed.hint(format!(
-            "it belongs to user {} and has mode {:04o}; this program runs as user {us}, which must own it",
+            "it belongs to user {} and has mode {:04o}; this program runs as user {us}, which must own it; in Kubernetes: {KUBERNETES}",
             metadata.uid(),
             metadata.mode() & 0o7777
         )),
@@ -95,6 +89,54 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
             "this program runs as user {us}, which must own the file and be able to enter its folders"
         )),
     }
+}
+
+/// Adds the writers of `others` to the file at `path`, of which nothing else changes. Killed at any moment, the file is as it was or has them all.
+///
+/// # Errors
+/// As [`read_key_file`]; [`ErrorKind::Refused`] while another run does the same, and [`ErrorKind::Config`] if it cannot be written.
+pub fn trust(path: &Path, others: &[Keyring]) -> Result<()> {
+    let failed = |error| Error::new(ErrorKind::Config, format!("write key file {}", path.display())).because(error);
+    // A symbolic link stays one.
+    let path = path.canonicalize().map_err(|error| unreadable(path, error))?;
+    let mut beside = path.clone().into_os_string();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    // Made before the old text is read: of two runs at once, the second is refused and loses nothing.
+    write_new(&beside, &Secret::new("# being written\n")).map_err(|error| at_work(&path, &beside, error))?;
+    let written = read_text(&path).and_then(|(_, text)| {
+        let text = others.iter().try_fold(text, |text, ring| with_writers(&text, ring))?;
+        overwrite(&beside, &text).map_err(failed)?;
+        std::fs::rename(&beside, &path).map_err(failed)?;
+        sync_folder(&path).map_err(failed)
+    });
+    if written.is_err() && beside.exists() {
+        std::fs::remove_file(&beside).map_err(failed)?;
+    }
+    written
+}
+
+fn at_work(path: &Path, beside: &Path, error: Error) -> Error {
+    if error.kind() != ErrorKind::Refused {
+        return error;
+    }
+    Error::new(
+        ErrorKind::Refused,
+        format!("{} is being changed: {} exists", path.display(), beside.display()),
+    )
+    .hint("wait for the other run; if it died, the key file is as it was: remove the new one and try again")
+}
+
+fn overwrite(path: &Path, text: &Secret) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
+    file.write_all(text.expose().as_bytes())?;
+    file.sync_all()
+}
+
+/// A name in a folder is as durable as the folder.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all())
 }
 
 /// Writes a new file of mode 0600, durably. Never overwrites: a key that is gone takes its backups with it.
@@ -119,11 +161,7 @@ pub fn write_new(path: &Path, text: &Secret) -> Result<()> {
         })?;
     file.write_all(text.expose().as_bytes()).map_err(failed)?;
     file.sync_all().map_err(failed)?;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    sync_folder(path).map_err(failed)
 }
 
 #[cfg(test)]
@@ -158,7 +196,7 @@ mod tests {
     fn a_secret_that_others_may_read_is_refused_with_the_command_that_helps() {
         let folder = tempfile::tempdir().unwrap();
         let path = new_file(folder.path());
-        for mode in [0o640, 0o604, 0o660, 0o644, 0o601] {
+        for mode in [0o604, 0o660, 0o644, 0o601] {
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             let error = read_key_file(&path).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{mode:o}");

@@ -1,7 +1,7 @@
 //! The log on stderr.
 
 use crate::config::common::{LogFormat, Verbosity};
-use crate::output::Terminal;
+use crate::{output::Terminal, repeatable::masked};
 use backup_core::{Error, ErrorKind, Result};
 use std::io;
 use tracing::{Subscriber, level_filters::LevelFilter};
@@ -91,7 +91,9 @@ impl io::Write for Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        self.terminal.log(&self.bytes);
+        // What servers and client programs said may quote a secret.
+        self.terminal
+            .log(masked(&String::from_utf8_lossy(&self.bytes)).as_bytes());
     }
 }
 

@@ -1,6 +1,6 @@
 //! How an error is told: what failed, why, and what to do.
 
-use crate::{config::common::LogFormat, exit::Exit, table::safe_lines};
+use crate::{config::common::LogFormat, exit::Exit, repeatable::masked, table::safe_lines};
 use backup_core::Error;
 use serde_json::json;
 
@@ -15,9 +15,9 @@ pub fn render(error: &Error, exit: Exit, format: LogFormat) -> String {
 
 fn text(error: &Error) -> String {
     // Causes hold what servers said: nothing of it may move the cursor.
-    let mut text = format!("error: {}\n", safe_lines(error.chain().trim_end()));
+    let mut text = format!("error: {}\n", safe_lines(masked(&error.chain()).trim_end()));
     for hint in error.hints() {
-        text.push_str(&format!("HINT: {}\n", safe_lines(hint)));
+        text.push_str(&format!("HINT: {}\n", safe_lines(&masked(hint))));
     }
     text
 }
@@ -26,14 +26,14 @@ fn json_line(error: &Error, exit: Exit) -> String {
     let mut causes = Vec::new();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        causes.push(error.to_string());
+        causes.push(masked(&error.to_string()).into_owned());
         cause = error.source();
     }
     let line = json!({
         "level": "ERROR",
-        "message": error.to_string(),
+        "message": masked(&error.to_string()),
         "causes": causes,
-        "hints": error.hints(),
+        "hints": error.hints().iter().map(|hint| masked(hint)).collect::<Vec<_>>(),
         "exit_code": exit.code(),
     });
     format!("{line}\n")

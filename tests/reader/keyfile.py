@@ -105,19 +105,26 @@ def parse(text: str) -> list[tuple[str, bytes]]:
     return [parse_line(line, number) for number, line in lines if line]
 
 
+def private(status: os.stat_result) -> bool:
+    """The rule of section 7: root's and readable by a group, or ours alone."""
+    if status.st_uid == 0:
+        return status.st_mode & 0o037 == 0
+    return os.geteuid() in (0, status.st_uid) and status.st_mode & 0o077 == 0
+
+
 def load(path: str) -> Keys:
     """Reads a key file. Raises KeyMissing if it cannot be used as it stands."""
     try:
         with open(path, "rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            status = os.fstat(file.fileno())
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise KeyMissing(f"key file {path}: too long")
         found = parse(raw.decode("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise KeyMissing(f"key file {path}: {error.__class__.__name__}") from error
-    if mode & 0o077 and any(kind in SECRET for kind, _ in found):
-        raise KeyMissing(f"key file {path}: readable by others, mode {mode:04o}; chmod 0600")
+    if not private(status) and any(kind in SECRET for kind, _ in found):
+        raise KeyMissing(f"key file {path}: others may read it, mode {stat.S_IMODE(status.st_mode):04o}; chmod 0600")
     if not found:
         raise KeyMissing(f"key file {path}: holds no key")
     keys = Keys()

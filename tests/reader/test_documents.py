@@ -158,10 +158,17 @@ class KeyFiles(unittest.TestCase):
         self.assertIn(keyfile.kek_id(KEK), held.keks)
 
     def test_a_secret_that_others_can_read_is_refused(self):
-        for mode in (0o640, 0o604, 0o644, 0o660):
+        for mode in (0o604, 0o644, 0o660):
             self.refused(writer.key_line("kek", KEK), mode)
         self.assertTrue(self.load(writer.key_line("kek", KEK), 0o400).keks)
         self.assertTrue(self.load(writer.key_line("verify", SIGNER.public_key().public_bytes_raw()), 0o644).verifiers)
+
+    def test_a_group_reads_only_what_belongs_to_root(self):
+        reader = os.geteuid()
+        for owner, mode, good in ((0, 0o440, True), (0, 0o640, True), (0, 0o660, False), (0, 0o644, False), (reader or 7, 0o440, False),
+                                  (reader, 0o600, True), (reader + 1, 0o600, reader == 0)):
+            status = os.stat_result((0o100000 | mode, 0, 0, 1, owner, 0, 0, 0, 0, 0))
+            self.assertEqual(keyfile.private(status), good, (owner, oct(mode)))
 
     def test_comments_blank_lines_and_line_ends_do_not_matter(self):
         line = writer.key_line("kek", KEK).strip()

@@ -139,7 +139,7 @@ impl Home {
         ring.add_public(&pair.public, "recovery").unwrap();
         home.key_file("own", own.expose());
         home.key_file("secret", pair.secret_file.expose());
-        home.key_file("safe", pair.trusting(&ring).secret_file.expose());
+        home.key_file("safe", pair.trusting(&ring).unwrap().secret_file.expose());
         home.key_file("stranger", fresh_key_file(&SystemEntropy, now).unwrap().expose());
         (home, Arc::new(ring))
     }

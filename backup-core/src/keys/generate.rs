@@ -58,29 +58,46 @@ pub fn fresh_key_file(entropy: &dyn Entropy, created: Timestamp) -> Result<crate
 /// Both halves of a new recovery key.
 #[derive(Debug)]
 pub struct RecoveryPair {
-    /// The line for `BACKUP_RECOVERY_KEY`. Public.
+    /// The lines for `BACKUP_RECOVERY_KEY`: the recovery key, and the `verify` lines of the writers that the file names. Public.
     pub public: String,
     /// The text of the file that goes into the safe. Write it with mode 0600, best never on a machine of the platform.
     pub secret_file: crate::Secret,
 }
 
 impl RecoveryPair {
-    /// The same pair, with the `verify` line of every key of `ring` that signs or verifies in the file for the safe: whoever restores with it knows
-    /// who wrote the backups.
-    #[must_use]
-    pub fn trusting(mut self, ring: &Keyring) -> Self {
-        let keys = ring.keys().into_iter().filter(|key| key.signs_as.is_some());
-        let lines: Vec<String> = keys.filter_map(|key| key.public).map(|line| line + "\n").collect();
-        if !lines.is_empty() {
-            let lines = lines.concat();
-            self.secret_file = crate::Secret::from(text(&[
-                self.secret_file.expose(),
-                "\n# Sign manifests (public).\n",
-                &lines,
-            ]));
+    /// The same pair, with the `verify` line of every writer of `ring` in the file for the safe and beside the public half: whoever restores with the file
+    /// knows who wrote the backups, and whoever has the public half knows whom the file names.
+    ///
+    /// # Errors
+    /// As [`with_writers`].
+    pub fn trusting(self, ring: &Keyring) -> Result<Self> {
+        let secret_file = with_writers(&self.secret_file, ring)?;
+        let mut public = self.public;
+        for (_, line) in ring.writers() {
+            if !public.contains(&line) {
+                public = public + "\n" + &line;
+            }
         }
-        self
+        Ok(Self { public, secret_file })
     }
+}
+
+/// The text of the key file `text`, with the `verify` line of every writer of `ring` that it does not know yet at its end. Nothing else changes.
+///
+/// # Errors
+/// As [`Keyring::parse`], also if the new text would be too long.
+pub fn with_writers(text: &crate::Secret, ring: &Keyring) -> Result<crate::Secret> {
+    const WHAT: &str = "the recovery file";
+    let known: Vec<_> = Keyring::parse(text.expose(), WHAT)?.writers();
+    let new = ring.writers().into_iter().filter(|writer| !known.contains(writer));
+    let lines: Vec<String> = new.map(|(_, line)| line + "\n").collect();
+    if lines.is_empty() {
+        return Ok(text.clone());
+    }
+    let end = if text.expose().ends_with('\n') { "" } else { "\n" };
+    let longer = self::text(&[text.expose(), end, "\n# Sign manifests (public).\n", &lines.concat()]);
+    Keyring::parse(&longer, WHAT)?;
+    Ok(longer.into())
 }
 
 /// A new recovery key: backups are sealed for its public half, and opened with its private half when all else is lost.

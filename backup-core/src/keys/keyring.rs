@@ -235,6 +235,22 @@ impl Keyring {
             .collect()
     }
 
+    /// Every key whose signatures this ring trusts, once each: its id, and its `verify` line.
+    #[must_use]
+    pub fn writers(&self) -> Vec<(KeyId, String)> {
+        let mut writers: Vec<Verifier> = Vec::new();
+        for verifier in self.verifiers() {
+            push_new(&mut writers, verifier, |known| *known);
+        }
+        writers.iter().map(|writer| (writer.id, verify_line(writer))).collect()
+    }
+
+    /// The id that the signatures of this ring carry; `None` if it cannot sign.
+    #[must_use]
+    pub fn signs_as(&self) -> Option<KeyId> {
+        self.signer().map(|signer| signer.verifier().id)
+    }
+
     pub(crate) fn writing_kek(&self) -> Option<&Kek> {
         self.keks.first()
     }

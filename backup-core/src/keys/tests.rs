@@ -39,7 +39,8 @@ fn the_recovery_file_knows_who_signs() {
     let owner = Keyring::parse(owner.expose(), "owner").unwrap();
     let pair = recovery_pair(&SystemEntropy, Timestamp::UNIX_EPOCH)
         .unwrap()
-        .trusting(&owner);
+        .trusting(&owner)
+        .unwrap();
     let safe = Keyring::parse(pair.secret_file.expose(), "safe").unwrap();
     let (by, signature) = owner.sign("manifest", &[7; 32]).unwrap().unwrap();
     assert_eq!(
@@ -139,12 +140,22 @@ fn more_recovery_keys_than_slots_are_refused() {
 }
 
 #[test]
-fn only_the_owner_may_read_a_file_of_secrets() {
+fn a_file_of_secrets_is_ours_alone_or_belongs_to_root_and_a_group_that_reads() {
+    let (root, us, other) = (0, 12_345, 12_346);
     for good in [0o600, 0o400, 0o100_600, 0o700] {
-        assert!(secret_mode_ok(good), "{good:o}");
+        for (owner, reader) in [(root, us), (us, us), (root, root), (other, root)] {
+            assert!(secret_mode_ok(good, owner, reader), "{good:o} {owner} {reader}");
+        }
+        assert!(!secret_mode_ok(good, other, us), "{good:o}");
     }
-    for bad in [0o644, 0o640, 0o604, 0o660, 0o601, 0o777] {
-        assert!(!secret_mode_ok(bad), "{bad:o}");
+    for of_root in [0o440, 0o640] {
+        assert!(secret_mode_ok(of_root, root, us) && secret_mode_ok(of_root, root, root));
+        assert!(!secret_mode_ok(of_root, us, us) && !secret_mode_ok(of_root, other, root));
+    }
+    for bad in [0o644, 0o604, 0o660, 0o601, 0o650, 0o620, 0o777] {
+        for (owner, reader) in [(root, us), (us, us), (root, root), (other, root)] {
+            assert!(!secret_mode_ok(bad, owner, reader), "{bad:o} {owner} {reader}");
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! The HTTP client for one server.
 
 use super::{address::Address, settings::VaultSettings};
-use backup_core::{Error, ErrorKind, Result};
+use backup_core::{Error, ErrorKind, Result, keys::demand_secret_mode};
 use reqwest::{
     Certificate, Client, Identity,
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
-use std::{path::Path, sync::Arc};
+use std::{fs::File, io::Read, path::Path, sync::Arc};
 use zeroize::Zeroizing;
 
 /// A client that does what it is told: no redirects, proxies, repeats, decompression or connections kept for later.
@@ -61,9 +61,18 @@ fn identity(settings: &VaultSettings) -> Result<Option<Identity>> {
             .hint("set both of VAULT_CLIENT_CERT and VAULT_CLIENT_KEY, or none"));
         }
     };
-    let pem = Zeroizing::new([read(certificate)?.as_slice(), b"\n", &read(key)?].concat());
+    let pem = Zeroizing::new([read(certificate)?.as_slice(), b"\n", &read_key(key)?].concat());
     let identity = Identity::from_pem(&pem).map_err(|error| wrong(certificate).because(error))?;
     Ok(Some(identity))
+}
+
+fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    let unusable = |error| wrong(path).because(error);
+    let mut file = File::open(path).map_err(unusable)?;
+    demand_secret_mode(&file.metadata().map_err(unusable)?, "private key", path)?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    file.read_to_end(&mut bytes).map_err(unusable)?;
+    Ok(bytes)
 }
 
 fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>> {

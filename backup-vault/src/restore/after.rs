@@ -10,9 +10,14 @@ use crate::{
 use backup_core::{
     Error, ErrorKind, Result,
     event::{Finding, Severity},
+    keys::demand_secret_mode,
 };
-use std::{path::Path, time::Duration};
-use tokio::time::{Instant, sleep};
+use std::{fs::File, io::Read, path::Path, time::Duration};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, sleep},
+};
+use zeroize::Zeroizing;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// The subject of findings about what was to be listed.
@@ -109,8 +114,9 @@ pub(super) async fn look(target: &VaultRaft, leader: &Vault, restored: &mut Rest
 /// With the token in `file`, or logs in anew: tokens of before are gone.
 async fn list(target: &VaultRaft, leader: &Vault, path: &str, file: Option<&Path>) -> Result<Vec<String>> {
     if let Some(file) = file {
-        let failed = |error| Error::new(ErrorKind::Config, format!("read {}", file.display())).because(error);
-        let token = tokio::fs::read_to_string(file).await.map_err(failed)?;
+        let file = file.to_owned();
+        let token = spawn_blocking(move || read_token(&file)).await;
+        let token = token.map_err(|lost| Error::new(ErrorKind::Internal, "read a token").because(lost))??;
         let vault = leader
             .clone()
             .with_token(Secret::new(token.trim_end_matches(['\r', '\n'])));
@@ -121,6 +127,17 @@ async fn list(target: &VaultRaft, leader: &Vault, path: &str, file: Option<&Path
     let ended = login.end().await.map_err(Error::from);
     let listed = listed?;
     ended.map(|()| listed)
+}
+
+/// The token in the file at `path`, which must be for us alone.
+fn read_token(path: &Path) -> Result<Zeroizing<String>> {
+    const WHAT: &str = "token file";
+    let failed = |error| Error::new(ErrorKind::Config, format!("read {WHAT} {}", path.display())).because(error);
+    let mut file = File::open(path).map_err(failed)?;
+    demand_secret_mode(&file.metadata().map_err(failed)?, WHAT, path)?;
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
 }
 
 /// The health of a server that leads; `None` if it does not in time. Errors on the way are part of a restore.

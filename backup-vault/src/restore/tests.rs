@@ -18,6 +18,8 @@ use backup_core::{ErrorKind, Result, pipeline::ByteStream};
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -301,6 +303,8 @@ async fn the_token_of_the_restored_cluster_is_read_after_the_restore_and_lists()
     .await;
     let file_of = |name: &str| Some(kit.folder.path().join(name));
     std::fs::write(file_of("token").unwrap(), "hvs.of-then\n").unwrap();
+    let mode = |mode| std::fs::set_permissions(file_of("token").unwrap(), Permissions::from_mode(mode)).unwrap();
+    mode(0o600);
     let listing = |verify_token_file| RestoreRequest {
         verify_path: Some("secret/platform/iam/".into()),
         verify_token_file,
@@ -314,6 +318,13 @@ async fn the_token_of_the_restored_cluster_is_read_after_the_restore_and_lists()
         let hint = unlisted.findings.last().unwrap().hint.as_deref().unwrap();
         assert!(hint.contains("--verify-token-file"), "{hint}");
     }
+    mode(0o604);
+    let open_to_all = restore(&kit, &file(), &listing(file_of("token"))).await.unwrap();
+    let message = &open_to_all.findings.last().unwrap().message;
+    assert!(
+        open_to_all.listing.is_none() && message.contains("others may read"),
+        "{message}"
+    );
 }
 
 /// With the seal of the snapshot, and 1 of 1 keys in the place of its 4 of 7.

@@ -81,6 +81,17 @@ pub enum KeysVerb {
         /// The file to make; it must not exist.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// A key file that signs backups, or its public half: the recovery key then knows who wrote them. May be repeated; BACKUP_KEY_FILE counts too.
+        #[arg(long = "for", value_name = "FILE")]
+        writers: Vec<PathBuf>,
+    },
+    /// Let a recovery file know further writers: those who sign with these key files.
+    RecoveryTrust {
+        /// The recovery file; it is replaced in one step.
+        file: PathBuf,
+        /// A key file that signs backups, or its public half. May be repeated.
+        #[arg(long = "for", value_name = "FILE", required = true)]
+        writers: Vec<PathBuf>,
     },
     /// Show ids and public halves of the keys in a file.
     Show {

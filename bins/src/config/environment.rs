@@ -1,5 +1,6 @@
 //! The only place that reads environment variables.
 
+use crate::repeatable::looks_secret;
 use backup_core::{Error, ErrorKind, Result};
 use std::{
     collections::BTreeMap,
@@ -51,7 +52,15 @@ impl Environment {
                 .iter()
                 .any(|prefix| name.starts_with(prefix));
             if belongs && !value.is_empty() {
-                found.insert(name.to_owned(), text(name, value)?.to_owned());
+                let value = text(name, value)?;
+                // Addresses are repeated in messages.
+                if ["URL", "ENDPOINT", "URI"].iter().any(|word| name.contains(word)) && looks_secret(value) {
+                    let message = format!("variable {name} holds what looks like a secret, and is not repeated here");
+                    return Err(Error::new(ErrorKind::Config, message).hint(
+                        "give access keys in variables of their own: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+                    ));
+                }
+                found.insert(name.to_owned(), value.to_owned());
             }
         }
         Ok(found)

@@ -7,6 +7,7 @@ use super::{
     table::{COMPONENTS, SETTINGS},
     value::expected,
 };
+use crate::repeatable::masked;
 use backup_core::{Error, ErrorKind, Result};
 use std::path::Path;
 use toml::{Table, Value};
@@ -30,7 +31,7 @@ fn not_toml(path: &Path, text: &str, error: &toml::de::Error) -> Error {
     let line = before.map_or(1, |before| before.matches('\n').count() + 1);
     let message = format!("configuration file {} is not TOML at line {line}", path.display());
     Error::new(ErrorKind::Config, message)
-        .because(error.message().to_owned())
+        .because(masked(error.message()).into_owned())
         .hint("text stands in quotes, as in store = \"s3://bucket/prefix\"")
 }
 
@@ -154,6 +155,7 @@ fn found(value: &Value) -> &'static str {
 }
 
 fn wrong(path: &Path, setting: &str, why: &str) -> Error {
+    let setting = masked(setting);
     let setting = setting.escape_debug();
     Error::new(ErrorKind::Config, format!("setting '{setting}' in {}", path.display())).because(why.to_owned())
 }

@@ -5,9 +5,10 @@ use super::{
     read::{given_by_file, missing},
     setting::{Kind, Program, Setting},
     settings::{Resolved, Settings},
-    table::{DEFAULT_FILE, SETTINGS},
+    table::{DEFAULT_FILE, SETTINGS, find},
     value::{self, Value},
 };
+use crate::repeatable::{is_path, looks_secret};
 use backup_core::{Error, ErrorKind, Result};
 use std::{
     collections::BTreeMap,
@@ -133,13 +134,9 @@ fn built_in(setting: &Setting, text: &str) -> Given {
 }
 
 fn checked(setting: &Setting, given: &Given) -> Result<Value> {
+    demand_no_secret(setting, given)?;
     value::parse(setting.kind, &given.text).map_err(|why| {
-        let (kind, place) = match &given.origin {
-            Origin::Flag(name) => (ErrorKind::Usage, format!("option --{name}")),
-            Origin::Environment(name) => (ErrorKind::Config, format!("variable {name}")),
-            origin => (ErrorKind::Config, format!("setting '{}' ({origin})", setting.name)),
-        };
-        let error = Error::new(kind, place).because(why);
+        let error = wrong(setting, given).because(why);
         match (&given.origin, given.text.is_empty()) {
             (Origin::Environment(name), true) => {
                 error.hint(format!("unset {name} to get the default, or name something"))
@@ -147,6 +144,40 @@ fn checked(setting: &Setting, given: &Given) -> Result<Value> {
             _ => error,
         }
     })
+}
+
+/// Messages repeat what a setting holds, so a secret in the wrong place ends here.
+fn demand_no_secret(setting: &Setting, given: &Given) -> Result<()> {
+    let [texts, path] = [
+        !setting.is_secret() && given.text.iter().any(|text| looks_secret(text)),
+        matches!(setting.kind, Kind::Path | Kind::Folder)
+            && given
+                .text
+                .iter()
+                .any(|text| !text.is_empty() && !is_path(Path::new(text))),
+    ];
+    if texts {
+        return Err(wrong(setting, given)
+            .because("it holds what looks like a secret, and is not repeated here".to_owned())
+            .hint(
+                "passwords, tokens and keys have settings and files of their own; treat this one as known to others",
+            ));
+    }
+    if path {
+        return Err(wrong(setting, given)
+            .because("it names nothing that is there, and is not repeated here because it may be a secret".to_owned())
+            .hint("it takes the path of a file or folder, as /secrets/backup.key, not its content"));
+    }
+    Ok(())
+}
+
+fn wrong(setting: &Setting, given: &Given) -> Error {
+    let (kind, place) = match &given.origin {
+        Origin::Flag(name) => (ErrorKind::Usage, format!("option --{name}")),
+        Origin::Environment(name) => (ErrorKind::Config, format!("variable {name}")),
+        origin => (ErrorKind::Config, format!("setting '{}' ({origin})", setting.name)),
+    };
+    Error::new(kind, place)
 }
 
 fn environment_layer(program: &Program, environment: &Environment) -> Result<Layer> {
@@ -203,6 +234,9 @@ pub(super) fn split(setting: &Setting, text: &str) -> Vec<String> {
 }
 
 fn read_file(program: &Program, named: Option<&Given>, default_file: &Path) -> Result<Layer> {
+    if let (Some(setting), Some(given)) = (find("config"), named) {
+        demand_no_secret(setting, given)?;
+    }
     let Some(path) = named.and_then(|given| given.text.first()) else {
         return Ok(file::read(default_file, program)?.unwrap_or_default());
     };

@@ -9,7 +9,7 @@ use super::{
     table::{ADMIN, COMPONENTS, POSTGRES, SETTINGS, find},
 };
 use backup_core::{Error, ErrorKind, frames::DEFAULT_LEVEL, pipeline::Shape, store::ServerEncryption};
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, fs::Permissions, os::unix::fs::PermissionsExt, path::PathBuf, time::Duration};
 use tempfile::TempDir;
 
 /// A configuration file and what else there is to read from.
@@ -50,6 +50,7 @@ impl Case {
     fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         path
     }
 
@@ -204,10 +205,7 @@ fn a_wrong_type_says_what_was_expected_and_what_was_found() {
             "recovery-key-file = 1",
             "setting 'recovery-key-file'|expected a path, found a whole number",
         ),
-        (
-            "jobs = 0",
-            "setting 'jobs'|expected a whole number from 1 to 256, found '0'",
-        ),
+        ("jobs = 0", "setting 'jobs'|expected a whole number from 1 to 256"),
     ] {
         let error = Case::new(file).error();
         assert_eq!(error.kind(), ErrorKind::Config, "{file}");
@@ -236,6 +234,7 @@ fn a_secret_may_not_stand_in_the_file_but_may_be_named_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("password");
     std::fs::write(&path, "geheim-47\n").unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     let case = Case::new(&format!("[postgres]\npassword-file = {path:?}"));
     assert_eq!(case.postgres().password.unwrap().expose(), "geheim-47");
 }
@@ -369,7 +368,7 @@ fn a_wrong_value_is_an_error_even_where_it_is_outranked() {
     assert_eq!(error.kind(), ErrorKind::Config);
     assert_eq!(
         error.chain(),
-        "variable PGPORT: expected a whole number from 1 to 65535, found 'many'"
+        "variable PGPORT: expected a whole number from 1 to 65535"
     );
     let error = Case::new("").flag("postgres.port", &["70000"]).error();
     assert_eq!(

@@ -25,7 +25,7 @@ pub enum Value {
     Sse(ServerEncryption),
 }
 
-/// Parses what a layer gave. The error says what was expected; it repeats the value only where it cannot be a secret.
+/// Parses what a layer gave. The error says what was expected; it never repeats the value, which may be a secret in the wrong place.
 pub(super) fn parse(kind: Kind, given: &[String]) -> Result<Value, String> {
     if kind == Kind::List {
         return list(given);
@@ -51,7 +51,7 @@ pub(super) fn parse(kind: Kind, given: &[String]) -> Result<Value, String> {
         Kind::Choice(words) => words.contains(&text.as_str()).then(|| Value::Text(text.clone())),
         Kind::Sse => sse(text).map(Value::Sse),
     };
-    parsed.ok_or_else(|| format!("expected {}, found '{}'", expected(kind), text.escape_debug()))
+    parsed.ok_or_else(|| format!("expected {}", expected(kind)))
 }
 
 /// A time span, for arguments that are no settings.

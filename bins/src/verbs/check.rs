@@ -108,10 +108,34 @@ fn keys(context: &Context, cx: &core::Context) -> Vec<Finding> {
             Some("`backup-admin keys recovery-new --out FILE`, then BACKUP_RECOVERY_KEY"),
         ));
     }
+    if context.config.sse.is_none() && recovery {
+        findings.extend(unnamed_writer(keyring));
+    }
     if findings.is_empty() {
         findings.push(finding(Severity::Note, "keys", "present and good", None));
     }
     findings
+}
+
+/// The public half of a recovery key stands beside the `verify` lines that its file in the safe has. A key that signs and is not among them is one that
+/// the file is not known to trust.
+fn unnamed_writer(keyring: &core::keys::Keyring) -> Option<Finding> {
+    let writer = keyring.signs_as()?;
+    let keys = keyring.keys();
+    let mut named = keys.iter().filter(|key| key.kind == core::keys::KeyKind::Verify);
+    if named.any(|key| key.signs_as == Some(writer)) {
+        return None;
+    }
+    Some(finding(
+        Severity::Warning,
+        "keys",
+        &format!(
+            "nothing says that the recovery file in the safe knows the writer {writer}: alone it may open its backups and not vouch for them"
+        ),
+        Some(
+            "`backup-admin keys recovery-trust recovery.key --for backup.key`, and its `verify` lines into BACKUP_RECOVERY_KEY beside the recovery key",
+        ),
+    ))
 }
 
 /// Tries what a backup needs of the store, and cleans up.

@@ -1,6 +1,6 @@
 //! In the place of `backup-postgres.sh`: the script's environment, and a key or `--sse`.
 
-use crate::bed::{Bed, platform};
+use crate::bed::{Bed, platform, write_private};
 use backup_core::store::ServerEncryption;
 use backup_tests::{Minio, Postgres, SeededData, fingerprint};
 use std::{fs, process::Command};
@@ -30,7 +30,7 @@ fn of_the_script() -> Bed {
 fn the_environment_of_the_script_and_a_key_are_enough_and_keys_are_the_documented_ones() {
     let mut bed = of_the_script();
     bed.unset("POSTGRES_PASSWORD");
-    fs::write(bed.path("password"), format!("{}\n", Postgres::PASSWORD)).unwrap();
+    write_private(bed.path("password").as_ref(), &format!("{}\n", Postgres::PASSWORD));
     bed.set("POSTGRES_PASSWORD_FILE", &bed.path("password"));
     let key_file = bed.key_file();
     let output = bed.run(&["--key-file", key_file.to_str().unwrap()]).succeeds();

@@ -124,8 +124,8 @@ fn the_recovery_key_from_the_safe_restores_alone() {
 fn a_writer_with_public_keys_alone_cannot_read_what_it_wrote() {
     let (mut bed, server) = (Bed::minio(), database("write_only"));
     let file = bed.path("recovery.key");
-    let public = bed.admin(&["keys", "recovery-new", "--out", &file]).succeeds().stdout;
     bed.unset("BACKUP_KEY_FILE");
+    let public = bed.admin(&["keys", "recovery-new", "--out", &file]).succeeds().stdout;
     bed.set("BACKUP_RECOVERY_KEY", public.trim());
     let id = bed.dump("write_only");
     bed.run(&["verify", &id]).ends_with(13);

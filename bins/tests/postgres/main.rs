@@ -17,6 +17,7 @@ mod missing_content;
 mod old_script;
 mod other_server;
 mod partial;
+mod recovery;
 mod restore;
 mod retention;
 mod secrets;

@@ -11,6 +11,8 @@ use rustls::{
     server::WebPkiClientVerifier,
 };
 use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -161,11 +163,18 @@ async fn without_verification_any_certificate_will_do() {
 async fn a_client_certificate_is_shown_to_a_server_that_asks_for_one() {
     let front = Front::start(true).await;
     assert!(front.ask(trusting()).await.is_err());
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("client.key");
+    std::fs::copy(pem("client.key"), &key).unwrap();
     let settings = VaultSettings {
         client_cert: Some(pem("client.pem")),
-        client_key: Some(pem("client.key")),
+        client_key: Some(key.clone()),
         ..trusting()
     };
+    std::fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    let refused = Vault::new(settings.clone()).unwrap_err();
+    assert!(refused.chain().contains("others may read"), "{refused:?}");
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     assert_eq!(front.ask(settings).await, Ok(()));
     assert_eq!(front.behind.seen().len(), 1);
 }

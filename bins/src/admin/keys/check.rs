@@ -11,6 +11,8 @@ struct Use {
     seal: bool,
     open: bool,
     sign: bool,
+    /// Ids of the signatures that it trusts.
+    writers: Vec<String>,
 }
 
 impl From<&Keyring> for Use {
@@ -19,6 +21,7 @@ impl From<&Keyring> for Use {
             seal: ring.can_seal(),
             open: ring.can_open(),
             sign: ring.can_sign(),
+            writers: ring.writers().into_iter().map(|(id, _)| id.to_string()).collect(),
         }
     }
 }
@@ -32,7 +35,14 @@ impl Report for Use {
                 format!("cannot {what}\n")
             }
         };
-        line(self.seal, "seal new backups") + &line(self.open, "open backups") + &line(self.sign, "sign manifests")
+        let writers = match self.writers.as_slice() {
+            [] => "knows no writer: nobody vouches for backups\n".to_owned(),
+            ids => format!("knows the writers {}\n", ids.join(", ")),
+        };
+        line(self.seal, "seal new backups")
+            + &line(self.open, "open backups")
+            + &line(self.sign, "sign manifests")
+            + &writers
     }
 }
 

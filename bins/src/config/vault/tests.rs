@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::{Config, Sources, layers::Layer, resolve, show, table::VAULT};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt};
 
 fn sources<const N: usize>(variables: [(&str, &str); N]) -> Sources {
     Sources {
@@ -48,6 +49,7 @@ fn a_token_may_stand_in_a_file_and_its_line_end_is_not_part_of_it() {
     let file = folder.path().join("token");
     for ends in ["", "\n", "\r\n", "\n\n", "\r\n\r\n"] {
         std::fs::write(&file, format!("hvs.geheim{ends}")).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         let vault = config([("VAULT_TOKEN_FILE", file.to_str().unwrap())]).unwrap();
         let Auth::Token(Some(token)) = vault.auth else {
             panic!("no token")

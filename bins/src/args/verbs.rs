@@ -47,8 +47,11 @@ pub struct PruneWhat {
     /// Delete this backup, and nothing else, whatever the keep rules say: one that a wrong clock named stands in the way of all later ones.
     #[arg(long, value_name = "ID", value_parser = BackupId::from_str)]
     pub forget: Option<BackupId>,
-    /// The id of the backup to forget, again. A dry run needs none.
-    #[arg(long, value_name = "ID", requires = "forget", value_parser = BackupId::from_str)]
+    /// Delete this manifest, and nothing that it names, which no known key vouches for, or which cannot be read: it stands in the way of the latest.
+    #[arg(long, value_name = "ID", conflicts_with = "forget", value_parser = BackupId::from_str)]
+    pub forget_unsigned: Option<BackupId>,
+    /// The id to forget, again. A dry run needs none.
+    #[arg(long, value_name = "ID", value_parser = BackupId::from_str)]
     pub confirm: Option<BackupId>,
 }
 

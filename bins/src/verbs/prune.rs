@@ -29,6 +29,9 @@ pub async fn prune(context: &Context, program: &str, target: &dyn BackupTarget, 
     if let Some(id) = what.forget {
         return forget::forget(context, program, target, (id, what.confirm)).await;
     }
+    if let Some(id) = what.forget_unsigned {
+        return forget::forget_unsigned(context, program, target, (id, what.confirm)).await;
+    }
     if context.config.dry_run {
         let cx = repository::for_reading(context, program)?;
         let request = request(context, repository::existing(&cx).await?, None);

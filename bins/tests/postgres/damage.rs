@@ -132,3 +132,29 @@ fn objects_of_two_databases_that_changed_places_do_not_open() {
     bed.run(&["restore", "place_a", "--confirm", "place_a"]).ends_with(10);
     assert_eq!(server.psql("place_a", "SELECT count(*) FROM entries"), "0");
 }
+
+#[test]
+fn a_forged_manifest_is_set_aside_by_name_and_nothing_that_it_names_is_touched() {
+    let (bed, _) = (Bed::minio(), database("set_aside"));
+    let good = bed.dump("set_aside");
+    let (look, forged) = (bed.look(), "20400101_000000");
+    look.write(&format!("_pbe/manifests/{forged}.json"), b"forged".to_vec());
+    let data = look.data();
+    bed.run(&["restore", "set_aside", "--confirm", "set_aside"])
+        .ends_with(10)
+        .says(&[forged, &good]);
+    bed.run(&["verify", "--all"]).ends_with(10);
+    let aside = ["prune", "--forget-unsigned", forged];
+    bed.run(&aside).ends_with(11).says(&[&format!("--confirm {forged}")]);
+    bed.run(&[&aside[..], &["--dry-run"]].concat()).succeeds();
+    bed.run(&["prune", "--forget-unsigned", &good, "--confirm", &good])
+        .ends_with(11)
+        .says(&["vouched for by a known key"]);
+    bed.run(&[&aside[..], &["--confirm", forged]].concat()).succeeds();
+    assert_eq!(look.data(), data);
+    bed.run(&["verify", "--all"]).succeeds();
+    bed.run(&["restore", "set_aside", "--confirm", "set_aside"]).succeeds();
+    bed.run(&["prune", "--forget", &good, "--confirm", &good]).succeeds();
+    bed.run(&["restore", "set_aside", "--confirm", "set_aside"])
+        .ends_with(9);
+}

@@ -25,6 +25,7 @@ mod settings;
 mod signals;
 mod standstill;
 mod store;
+mod strange_folder;
 mod unread;
 mod versions;
 mod whole_job;

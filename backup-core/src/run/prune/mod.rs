@@ -6,6 +6,7 @@
 
 mod execute;
 pub mod forget;
+pub mod forget_unsigned;
 mod orphan;
 mod plan;
 mod sweep;

@@ -7,6 +7,7 @@
 mod blocking;
 mod staging;
 mod upload;
+mod walk;
 
 use super::{
     Download, ETag, Key, ListDepth, ListEntry, ListOrder, Location, ObjectMeta, PutMode, PutReceipt, Store, StoreError,
@@ -60,6 +61,21 @@ impl FileStore {
         Ok(Self { objects, files, root })
     }
 
+    /// The file of `key`, which leads out of the store by no link, and is no pipe or device that would be waited for.
+    async fn plain_file(&self, key: &Key, operation: &'static str) -> StoreResult<PathBuf> {
+        let file = self.file(key, operation)?;
+        let (root, path) = (self.root.clone(), file.clone());
+        match blocking(operation, key, move || strange(&root, &path)).await? {
+            None => Ok(file),
+            Some(strange) => Err(
+                StoreError::new(StoreErrorKind::Forbidden, operation, key).because(format!(
+                    "{} is a link, a pipe or a device, and no file of a store",
+                    strange.display()
+                )),
+            ),
+        }
+    }
+
     /// The file of `key`.
     fn file(&self, key: &Key, operation: &'static str) -> StoreResult<PathBuf> {
         let path = exact("", key, operation)?;
@@ -79,6 +95,21 @@ impl FileStore {
     }
 }
 
+/// A link on the way to `file`, or what is there and is neither a file nor a folder.
+fn strange(root: &Path, file: &Path) -> io::Result<Option<PathBuf>> {
+    let below = |path: &&Path| path.starts_with(root) && *path != root;
+    for path in file.ancestors().take_while(below) {
+        match std::fs::symlink_metadata(path) {
+            // A file in the place of a folder: nothing is behind it.
+            Ok(facts) if facts.is_file() || facts.is_dir() => {}
+            Ok(_) => return Ok(Some(path.to_owned())),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
 /// The error of an I/O operation on `key`.
 fn io_error(error: io::Error, operation: &'static str, key: &Key) -> StoreError {
     StoreError::new(kind_of_io(&error), operation, key).because(error)
@@ -96,27 +127,27 @@ impl Store for FileStore {
     }
 
     async fn put(&self, key: &Key, body: Bytes, mode: PutMode) -> StoreResult<PutReceipt> {
-        self.file(key, "put")?;
+        self.plain_file(key, "put").await?;
         self.objects.put(key, body, mode).await
     }
 
     async fn upload(&self, key: &Key) -> StoreResult<Box<dyn Upload>> {
-        let file = self.file(key, "begin upload")?;
+        let file = self.plain_file(key, "begin upload").await?;
         upload::begin(key.clone(), file).await
     }
 
     async fn get(&self, key: &Key, range: Option<Range<u64>>, pin: Option<&ETag>) -> StoreResult<Option<Download>> {
-        self.file(key, "get")?;
+        self.plain_file(key, "get").await?;
         absent_behind_a_file(self.objects.get(key, range, pin).await)
     }
 
     async fn head(&self, key: &Key) -> StoreResult<Option<ObjectMeta>> {
-        self.file(key, "head")?;
+        self.plain_file(key, "head").await?;
         absent_behind_a_file(self.objects.head(key).await)
     }
 
     fn list(&self, prefix: &Key, depth: ListDepth) -> BoxStream<'static, StoreResult<ListEntry>> {
-        self.objects.list(prefix, depth)
+        walk::list(self.root.clone(), prefix.clone(), depth)
     }
 
     fn uploads(&self, prefix: &Key) -> BoxStream<'static, StoreResult<UnfinishedUpload>> {
@@ -144,15 +175,15 @@ impl Store for FileStore {
     }
 
     async fn copy(&self, from: &Key, to: &Key) -> StoreResult<Option<PutReceipt>> {
-        self.file(from, "copy")?;
-        self.file(to, "copy")?;
+        self.plain_file(from, "copy").await?;
+        self.plain_file(to, "copy").await?;
         self.objects.copy(from, to).await
     }
 }
 
 impl FileStore {
     async fn delete_one(&self, key: &Key) -> StoreResult<()> {
-        let file = self.file(key, "delete")?;
+        let file = self.plain_file(key, "delete").await?;
         let root = self.root.clone();
         blocking("delete", key, move || remove(&root, &file)).await
     }

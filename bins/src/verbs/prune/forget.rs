@@ -1,7 +1,12 @@
-//! `prune --forget`: delete one backup, whatever the keep rules say.
+//! `prune --forget` and `--forget-unsigned`: delete one backup, or a manifest that proves nothing, whatever the keep rules say.
 
 use crate::{context::Context, output::Report, repository};
-use backup_core::{Error, ErrorKind, Result, id::BackupId, run::prune::forget as core_forget, target::BackupTarget};
+use backup_core::{
+    Error, ErrorKind, Result,
+    id::BackupId,
+    run::prune::{forget as core_forget, forget_unsigned as core_unsigned},
+    target::BackupTarget,
+};
 use serde::Serialize;
 
 /// Deletes the backup, after its id was confirmed.
@@ -15,10 +20,7 @@ pub(super) async fn forget(
     (id, confirmed): (BackupId, Option<BackupId>),
 ) -> Result<()> {
     let dry_run = context.config.dry_run;
-    if !dry_run && confirmed != Some(id) {
-        let message = format!("backup {id} would be deleted for good, and that was not confirmed");
-        return Err(Error::new(ErrorKind::Refused, message).hint(format!("if that is what you want: --confirm {id}")));
-    }
+    demand_confirmation(dry_run, id, confirmed)?;
     let cx = repository::for_reading(context, program)?;
     let request = super::request(context, repository::existing(&cx).await?, None);
     let removed = match dry_run {
@@ -34,6 +36,39 @@ pub(super) async fn forget(
         executed: !dry_run,
         objects: removed,
     })
+}
+
+/// Deletes a manifest that proves nothing, after its id was confirmed.
+///
+/// # Errors
+/// [`ErrorKind::Refused`] if it is not confirmed, or a known key vouches for it; [`ErrorKind::NotFound`]; those of keys, lease and store.
+pub(super) async fn forget_unsigned(
+    context: &Context,
+    program: &str,
+    target: &dyn BackupTarget,
+    (id, confirmed): (BackupId, Option<BackupId>),
+) -> Result<()> {
+    let dry_run = context.config.dry_run;
+    demand_confirmation(dry_run, id, confirmed)?;
+    let cx = repository::for_reading(context, program)?;
+    let request = super::request(context, repository::existing(&cx).await?, None);
+    match dry_run {
+        true => core_unsigned::look(&cx, &request, id).await?,
+        false => core_unsigned::forget_unsigned(&cx.probed().await?, target, &request, id).await?,
+    }
+    context.output.report(&Shown {
+        id: id.to_string(),
+        executed: !dry_run,
+        objects: u64::from(!dry_run),
+    })
+}
+
+fn demand_confirmation(dry_run: bool, id: BackupId, confirmed: Option<BackupId>) -> Result<()> {
+    if dry_run || confirmed == Some(id) {
+        return Ok(());
+    }
+    let message = format!("{id} would be deleted for good, and that was not confirmed");
+    Err(Error::new(ErrorKind::Refused, message).hint(format!("if that is what you want: --confirm {id}")))
 }
 
 #[derive(Serialize)]

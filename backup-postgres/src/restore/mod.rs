@@ -7,6 +7,7 @@
 mod closing;
 mod create_options;
 mod database_statements;
+mod drops;
 mod feed;
 mod fresh;
 mod globals;
@@ -25,6 +26,7 @@ mod swap;
 mod verify;
 
 pub use closing::closing_lines;
+pub(crate) use drops::Drops;
 pub use fresh::FreshDatabase;
 pub(crate) use fresh::derived_names;
 pub use globals::{Existing, GlobalsPlan, GlobalsRestored};

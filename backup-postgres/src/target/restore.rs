@@ -3,11 +3,12 @@
 use super::{PgDump, RestorePlan};
 use crate::{
     Session,
-    archive::{Contents, Walked, with_prelude},
+    archive::{Contents, Walked, edited},
     facts::unread_version,
+    recode::as_dumped,
     restore::{
-        Placement, RestoreTarget, Restored, Rights, compare_rights_until, leftover, reset_statements, restore_in_place,
-        restore_into_fresh,
+        Drops, Placement, RestoreTarget, Restored, Rights, compare_rights_until, leftover, reset_statements,
+        restore_in_place, restore_into_fresh,
     },
     schema_version,
 };
@@ -142,9 +143,13 @@ impl PgDump {
             count(&mut report, &restore_in_place(target, dump).await?);
             return Ok(report);
         };
-        // Asked for as late as can be: it is the state of this moment that is put out of force.
+        // Asked for as late as can be: it is the state of this moment that is replaced.
         let session = Session::connect(&self.settings, target.database).await?;
-        let dump = with_prelude(dump, reset_statements(&session, contents).await?);
+        let mut edits = Drops::plan(&session, target.database, contents).await?.edits;
+        edits.first.extend(reset_statements(&session, contents).await?);
+        let first = as_dumped(&session, contents, vec![edits.first.into()]).await?;
+        edits.first = first.iter().flat_map(|text| text.as_bytes()).copied().collect();
+        let dump = edited(dump, edits);
         drop(session);
         count(&mut report, &restore_in_place(target, dump).await?);
         let restored = Restored {

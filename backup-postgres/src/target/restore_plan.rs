@@ -13,7 +13,7 @@ use crate::{
     readable::readable,
     recode::recoded,
     restore::{
-        LockNeed, derived_names,
+        Drops, LockNeed, derived_names,
         leftover::{self, Filled},
         lock_need, missing_roles, missing_roles_of_database, unless_cancelled,
     },
@@ -108,6 +108,8 @@ impl PgDump {
     /// The dump beside the database that it is restored onto.
     async fn compare(&self, plan: &mut RestorePlan, database: &str, contents: &Contents) -> Result<()> {
         let session = Session::connect(&self.settings, database).await?;
+        plan.findings
+            .extend(Drops::plan(&session, database, contents).await?.findings);
         let need = lock_need(&session, &plan.facts, contents).await?;
         plan.findings.extend(need.check()?);
         plan.locks = Some(need);

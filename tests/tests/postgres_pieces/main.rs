@@ -3,6 +3,7 @@
 
 mod check;
 mod connection;
+mod drops;
 mod dump;
 mod encodings;
 mod fixture;

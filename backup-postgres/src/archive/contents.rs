@@ -116,6 +116,8 @@ pub struct Contents {
     pub grantees: BTreeSet<RawText>,
     /// Privileges and policies whose roles could not be read: a restore may need further roles.
     pub unread_privileges: u64,
+    /// Statements that create extensions.
+    pub extensions: Vec<RawText>,
     /// The database itself; absent in a dump of selected tables.
     pub database: Option<DatabaseEntry>,
 }
@@ -132,6 +134,7 @@ impl Contents {
             owners: BTreeSet::new(),
             grantees: BTreeSet::new(),
             unread_privileges: 0,
+            extensions: Vec::new(),
             database: None,
         }
     }

@@ -94,7 +94,11 @@ impl TocReader {
             Field::DumpId | Field::HadDumper | Field::Section | Field::RelationKind => Shape::Int,
             Field::Tag | Field::Kind | Field::Schema | Field::Owner => Shape::Name,
             Field::Definition if self.entry.is_about_database() || self.entry.kind == "ENCODING" => Shape::Name,
-            Field::Definition if self.entry.names_roles() || self.entry.kind == "BLOB METADATA" => Shape::Statement,
+            Field::Definition
+                if self.entry.names_roles() || matches!(self.entry.kind.as_str(), "BLOB METADATA" | "EXTENSION") =>
+            {
+                Shape::Statement
+            }
             Field::Offset => Shape::Offset,
             _ => Shape::Skipped,
         }
@@ -184,6 +188,10 @@ impl TocReader {
         }
         if entry.is_about_database() {
             return keep_database(contents, entry, budget);
+        }
+        if entry.kind == "EXTENSION" {
+            budget.take(entry.definition.len() + size_of::<RawText>())?;
+            contents.extensions.push(entry.definition.clone());
         }
         match entry.kind.as_str() {
             "BLOB" => contents.keep_large_objects(&entry.tag, budget),

@@ -27,10 +27,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum Way {
     /// Onto the database that is there, in one transaction.
     InPlace,
+    /// Onto a database that is empty but for extensions that somebody made, in one transaction.
+    IntoPrepared,
     /// Into a database that does not exist yet.
     Create,
     /// Into a fresh database that then takes the name of the one that is there.
     Swap,
+}
+
+impl Way {
+    /// Whether it writes into a database that is there.
+    pub(super) fn is_in_place(self) -> bool {
+        matches!(self, Self::InPlace | Self::IntoPrepared)
+    }
 }
 
 /// What is to be restored where.
@@ -112,7 +121,7 @@ impl PgDump {
         }
         let dump = watched(cx, &request.database, open());
         let mut report = match request.way {
-            Way::InPlace => Box::pin(self.in_place(target, &plan, dump)).await?,
+            Way::InPlace | Way::IntoPrepared => Box::pin(self.in_place(target, &plan, dump)).await?,
             Way::Create => Box::pin(fresh(target, Placement::Create, request, plan.contents.as_ref(), dump)).await?,
             Way::Swap => Box::pin(fresh(target, Placement::Swap, request, plan.contents.as_ref(), dump)).await?,
         };
@@ -173,7 +182,7 @@ impl PgDump {
 /// Who stops a restore wants to know what there is now, not what it was doing.
 fn untouched(request: &RestoreRequest, error: &Error) -> Error {
     let what = match request.way {
-        Way::InPlace | Way::Swap => format!("{} is as it was", request.database),
+        Way::InPlace | Way::IntoPrepared | Way::Swap => format!("{} is as it was", request.database),
         Way::Create => format!("{} was not made", request.database),
     };
     let stopped = Error::new(ErrorKind::Cancelled, what);

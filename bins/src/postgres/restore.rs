@@ -107,6 +107,9 @@ fn wanted<'a>(target: &'a PgDump, args: &RestoreArgs, from: Option<&'a str>, art
 }
 
 fn way(args: &RestoreArgs) -> Way {
+    if args.into_prepared {
+        return Way::IntoPrepared;
+    }
     match (args.create, args.swap) {
         (true, _) => Way::Create,
         (_, true) => Way::Swap,

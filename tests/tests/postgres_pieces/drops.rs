@@ -272,3 +272,57 @@ async fn extensions_and_schemas_that_the_login_cannot_touch_are_left_as_they_are
     let report = restore(&target(server), &bytes, "managed", Way::InPlace).await;
     assert_eq!((fingerprint(server, "managed"), said(&report)), (before, String::new()));
 }
+
+#[tokio::test]
+async fn extensions_that_the_login_cannot_create_are_refused_and_go_into_a_prepared_database() {
+    let server = Postgres::shared();
+    server.psql("postgres", "CREATE ROLE preparing LOGIN CREATEDB PASSWORD 'x'; CREATE DATABASE preparing OWNER preparing TEMPLATE template0");
+    server.psql(
+        "preparing",
+        "CREATE SCHEMA ext; CREATE EXTENSION postgres_fdw SCHEMA ext; CREATE EXTENSION citext; SET ROLE preparing; CREATE TABLE t (name citext);
+        INSERT INTO t VALUES ('Abc')",
+    );
+    let bytes = dump(server, "preparing", Compression::None).await;
+    let target = login(server, "preparing");
+    let order = |name: &str, way| request(name, "preparing", way);
+    let cx = context();
+    for (name, way) in [("prepared_one", Way::Create), ("preparing", Way::Swap)] {
+        let error = target
+            .plan_restore(&cx, &order(name, way), pieces(&bytes).boxed())
+            .await
+            .map(drop)
+            .unwrap_err();
+        let restored = Box::pin(target.restore(&cx, &order(name, way), || pieces(&bytes).boxed())).await;
+        assert_eq!(restored.map(drop).unwrap_err().to_string(), error.to_string());
+        assert_eq!(error.kind(), ErrorKind::Refused);
+        let statements =
+            "CREATE SCHEMA IF NOT EXISTS ext; CREATE EXTENSION IF NOT EXISTS postgres_fdw WITH SCHEMA ext;";
+        assert!(error.hints()[0].contains(statements), "{error:?}");
+    }
+    // As the hint says.
+    server.psql(
+        "postgres",
+        "CREATE DATABASE prepared_one OWNER preparing TEMPLATE template0",
+    );
+    let prepared = order("prepared_one", Way::IntoPrepared);
+    let restore = || Box::pin(target.restore(&cx, &prepared, || pieces(&bytes).boxed()));
+    let error = restore().await.map(drop).unwrap_err();
+    assert!(
+        error.hints()[0].contains("CREATE EXTENSION IF NOT EXISTS postgres_fdw"),
+        "{error:?}"
+    );
+    server.psql(
+        "prepared_one",
+        "CREATE SCHEMA ext; CREATE EXTENSION postgres_fdw SCHEMA ext",
+    );
+    restore().await.unwrap();
+    assert_eq!(
+        server.psql("prepared_one", "SELECT count(*) FROM t WHERE name = 'aBC'"),
+        "1"
+    );
+    let error = restore().await.map(drop).unwrap_err();
+    assert!(
+        error.kind() == ErrorKind::Refused && error.to_string().contains("table public.t"),
+        "{error:?}"
+    );
+}

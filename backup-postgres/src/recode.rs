@@ -112,7 +112,7 @@ fn visit(contents: &mut Contents, mut each: impl FnMut(&mut RawText)) {
         each(schema);
         each(name);
     }
-    for roles in [&mut contents.owners, &mut contents.grantees] {
+    for roles in [&mut contents.owners, &mut contents.grantees, &mut contents.tablespaces] {
         let mut names: Vec<RawText> = take(roles).into_iter().collect();
         names.iter_mut().for_each(&mut each);
         *roles = names.into_iter().collect();

@@ -37,7 +37,7 @@ pub use in_place::restore_in_place;
 pub use into_fresh::{Placed, Placement, restore_into_fresh};
 pub use locks::{LockNeed, lock_need};
 pub use preflight::missing_roles;
-pub(crate) use preflight::missing_roles_of_database;
+pub(crate) use preflight::{missing_roles_of_database, missing_tablespaces};
 pub(crate) use prepared::demand_prepared;
 pub use rights::Rights;
 pub(crate) use rights::{Restored, compare_rights, compare_rights_until, reset_statements};

@@ -15,7 +15,7 @@ use crate::{
     restore::{
         Drops, LockNeed, demand_extensions, demand_prepared, derived_names,
         leftover::{self, Filled},
-        lock_need, missing_roles, missing_roles_of_database, unless_cancelled,
+        lock_need, missing_roles, missing_roles_of_database, missing_tablespaces, unless_cancelled,
     },
     server_facts, surviving_objects, surviving_tables, user_tables,
 };
@@ -93,6 +93,7 @@ impl PgDump {
                 let live = request.way.is_in_place().then_some(request.database.as_str());
                 let contents = recoded(&session, contents, live).await?;
                 demand_roles(&session, request, &contents).await?;
+                demand_tablespaces(&session, request, &contents).await?;
                 plan.findings.extend(unread_privileges(&request.database, &contents));
                 plan.findings.extend(silent_subscriptions(request, &contents));
                 if request.way.is_in_place() {
@@ -323,4 +324,17 @@ async fn demand_roles(session: &Session, request: &RestoreRequest, contents: &Co
         ),
     )
     .hint("`backup-postgres restore --globals` makes the roles of the backup"))
+}
+
+async fn demand_tablespaces(session: &Session, request: &RestoreRequest, contents: &Contents) -> Result<()> {
+    let missing = missing_tablespaces(session, contents, !request.way.is_in_place()).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the server has no tablespace {}, which the dump uses",
+        missing.join(", ")
+    );
+    Err(Error::new(ErrorKind::Refused, message)
+        .hint("`backup-postgres restore --globals` makes the tablespaces of the backup, in folders that must be there"))
 }

@@ -13,6 +13,7 @@ mod hostile;
 mod in_place;
 mod leftover;
 mod lock_watch;
+mod needed;
 mod relay;
 mod rights;
 mod secrets;

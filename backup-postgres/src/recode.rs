@@ -44,6 +44,33 @@ fn encoding_in(create: &RawText) -> Option<String> {
     Some(create.split_once(" ENCODING = '")?.1.split_once('\'')?.0.to_owned())
 }
 
+/// `names` of the session's database, or statements with such names, in the encoding of the dump: the session of `pg_restore` has that one.
+///
+/// # Errors
+/// `SourceFailed`.
+pub(crate) async fn as_dumped(session: &Session, contents: &Contents, names: Vec<RawText>) -> Result<Vec<RawText>> {
+    let Some((live, dump)) = encodings(session, contents).await? else {
+        return Ok(names);
+    };
+    let known = converted(session, names.clone(), (&live, &dump)).await?;
+    Ok(names
+        .into_iter()
+        .map(|name| known.get(&name).cloned().unwrap_or(name))
+        .collect())
+}
+
+/// Those of the session's database and of the dump, where something is converted between them.
+async fn encodings(session: &Session, contents: &Contents) -> Result<Option<(String, String)>> {
+    let sql = "SELECT pg_catalog.getdatabaseencoding()::pg_catalog.text";
+    let live: String = get(&session.one(sql, &[]).await?, 0)?;
+    let differ = |dump: &String| *dump != live && ![dump, &live].iter().any(|name| *name == "SQL_ASCII");
+    Ok(contents
+        .encoding
+        .clone()
+        .filter(differ)
+        .map(|dump| (live.clone(), dump)))
+}
+
 async fn renamed(session: &Session, mut contents: Contents, (from, to): (&str, &str)) -> Result<Contents> {
     let mut names: Vec<RawText> = Vec::new();
     visit(&mut contents, |name| names.push(name.clone()));
@@ -85,7 +112,7 @@ fn visit(contents: &mut Contents, mut each: impl FnMut(&mut RawText)) {
         each(schema);
         each(name);
     }
-    for roles in [&mut contents.owners, &mut contents.grantees] {
+    for roles in [&mut contents.owners, &mut contents.grantees, &mut contents.tablespaces] {
         let mut names: Vec<RawText> = take(roles).into_iter().collect();
         names.iter_mut().for_each(&mut each);
         *roles = names.into_iter().collect();

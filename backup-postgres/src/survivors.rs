@@ -12,7 +12,7 @@ use backup_core::Result;
 
 /// Objects of users, as `pg_dump` calls them: kind, schema, name, catalog and number. Row types of tables, types of arrays, sequences of columns and whatever
 /// else the server makes and drops together with something are none.
-const LIVE: &str = "\
+pub(crate) const LIVE: &str = "\
     SELECT 'SCHEMA' AS kind, NULL::pg_catalog.oid AS ns, nspname::pg_catalog.text AS name, 'pg_catalog.pg_namespace'::pg_catalog.regclass AS class, oid \
         FROM pg_catalog.pg_namespace n WHERE nspname <> 'public' AND {users} \
     UNION ALL SELECT CASE relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'SEQUENCE' END, relnamespace, relname, \

@@ -112,10 +112,14 @@ pub struct Contents {
     pub kinds: BTreeMap<String, u64>,
     /// Roles that own something in it; a restore needs them.
     pub owners: BTreeSet<RawText>,
-    /// Roles that have privileges or policies in it, or gave them; a restore needs them too. Those of the database itself are in [`DatabaseEntry`].
+    /// Roles that have privileges, policies or user mappings in it, or gave them; a restore needs them too. Those of the database itself are in [`DatabaseEntry`].
     pub grantees: BTreeSet<RawText>,
     /// Privileges and policies whose roles could not be read: a restore may need further roles.
     pub unread_privileges: u64,
+    /// Tablespaces that tables and indexes are in.
+    pub tablespaces: BTreeSet<RawText>,
+    /// Statements that create extensions.
+    pub extensions: Vec<RawText>,
     /// The database itself; absent in a dump of selected tables.
     pub database: Option<DatabaseEntry>,
 }
@@ -132,6 +136,8 @@ impl Contents {
             owners: BTreeSet::new(),
             grantees: BTreeSet::new(),
             unread_privileges: 0,
+            tablespaces: BTreeSet::new(),
+            extensions: Vec::new(),
             database: None,
         }
     }

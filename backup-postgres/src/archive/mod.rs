@@ -8,12 +8,12 @@ mod blocks;
 mod budget;
 mod checked;
 mod contents;
+mod edited;
 mod field;
 #[cfg(any(test, feature = "testing"))]
 pub mod fuzz;
 mod header;
 mod objects;
-mod prelude;
 mod toc;
 mod walk;
 
@@ -27,7 +27,7 @@ mod tests;
 pub use budget::Limits;
 pub use checked::{Checked, WalkOutcome, checked, read_contents};
 pub use contents::{ArchiveHeader, Contents, DatabaseEntry, DumpCompression, QualifiedName, TableData};
+pub(crate) use edited::{Edits, edited};
 pub(crate) use objects::KINDS;
 pub use objects::{Holder, Object, Objects};
-pub(crate) use prelude::with_prelude;
 pub use walk::{ArchiveWalk, Walked};

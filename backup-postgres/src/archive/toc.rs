@@ -10,6 +10,7 @@ use super::{
     walk::Flaw,
 };
 use crate::{RawText, sql::grantees};
+use std::collections::BTreeSet;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
@@ -42,6 +43,7 @@ struct Entry {
     definition: RawText,
     copies: bool,
     schema: RawText,
+    tablespace: RawText,
     owner: RawText,
     taken: usize,
 }
@@ -92,9 +94,13 @@ impl TocReader {
     fn shape(&self) -> Shape {
         match self.field {
             Field::DumpId | Field::HadDumper | Field::Section | Field::RelationKind => Shape::Int,
-            Field::Tag | Field::Kind | Field::Schema | Field::Owner => Shape::Name,
+            Field::Tag | Field::Kind | Field::Schema | Field::Tablespace | Field::Owner => Shape::Name,
             Field::Definition if self.entry.is_about_database() || self.entry.kind == "ENCODING" => Shape::Name,
-            Field::Definition if self.entry.names_roles() || self.entry.kind == "BLOB METADATA" => Shape::Statement,
+            Field::Definition
+                if self.entry.names_roles() || matches!(self.entry.kind.as_str(), "BLOB METADATA" | "EXTENSION") =>
+            {
+                Shape::Statement
+            }
             Field::Offset => Shape::Offset,
             _ => Shape::Skipped,
         }
@@ -114,6 +120,7 @@ impl TocReader {
             (Field::Definition, Value::Name(text)) => entry.definition = raw(text),
             (Field::Copy, Value::Skipped(length)) => entry.copies = length.is_some_and(|length| length > 0),
             (Field::Schema, Value::Name(text)) => entry.schema = raw(text),
+            (Field::Tablespace, Value::Name(text)) => entry.tablespace = raw(text),
             (Field::Owner, Value::Name(text)) => entry.owner = raw(text),
             (Field::Dependency, Value::Skipped(Some(_))) => return Ok(()),
             (Field::Offset, Value::Byte(state)) => return self.finish_entry(state, budget),
@@ -185,6 +192,14 @@ impl TocReader {
         if entry.is_about_database() {
             return keep_database(contents, entry, budget);
         }
+        keep_name(&mut contents.tablespaces, entry.tablespace.clone(), budget)?;
+        if let Some(role) = entry.mapped() {
+            keep_name(&mut contents.grantees, role, budget)?;
+        }
+        if entry.kind == "EXTENSION" {
+            budget.take(entry.definition.len() + size_of::<RawText>())?;
+            contents.extensions.push(entry.definition.clone());
+        }
         match entry.kind.as_str() {
             "BLOB" => contents.keep_large_objects(&entry.tag, budget),
             "BLOB METADATA" => contents.keep_large_objects(&entry.definition, budget),
@@ -219,6 +234,16 @@ impl Entry {
         }
     }
 
+    /// Whose user mapping it is: `USER MAPPING role SERVER server`.
+    fn mapped(&self) -> Option<RawText> {
+        let tag = self.tag.to_chars();
+        let names = tag
+            .strip_prefix("USER MAPPING ")
+            .filter(|_| self.kind == "USER MAPPING")?;
+        let (role, _) = names.rsplit_once(" SERVER ")?;
+        (role != "public").then(|| RawText::from_chars(role))
+    }
+
     fn names_roles(&self) -> bool {
         matches!(self.kind.as_str(), "ACL" | "DEFAULT ACL" | "POLICY")
     }
@@ -240,6 +265,14 @@ fn keep_grantees(contents: &mut Contents, entry: &Entry, budget: &mut Budget) ->
             budget.take(role.len() + size_of::<String>())?;
             contents.grantees.insert(role);
         }
+    }
+    Ok(())
+}
+
+fn keep_name(names: &mut BTreeSet<RawText>, name: RawText, budget: &mut Budget) -> Result<(), Flaw> {
+    if !name.is_empty() && !names.contains(&name) {
+        budget.take(name.len() + size_of::<RawText>())?;
+        names.insert(name);
     }
     Ok(())
 }

@@ -3,11 +3,12 @@
 use super::{PgDump, RestorePlan};
 use crate::{
     Session,
-    archive::{Contents, Walked, with_prelude},
+    archive::{Contents, Walked, edited},
     facts::unread_version,
+    recode::as_dumped,
     restore::{
-        Placement, RestoreTarget, Restored, Rights, compare_rights_until, leftover, reset_statements, restore_in_place,
-        restore_into_fresh,
+        Drops, Placement, RestoreTarget, Restored, Rights, compare_rights_until, leftover, reset_statements,
+        restore_in_place, restore_into_fresh,
     },
     schema_version,
 };
@@ -26,10 +27,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum Way {
     /// Onto the database that is there, in one transaction.
     InPlace,
+    /// Onto a database that is empty but for extensions that somebody made, in one transaction.
+    IntoPrepared,
     /// Into a database that does not exist yet.
     Create,
     /// Into a fresh database that then takes the name of the one that is there.
     Swap,
+}
+
+impl Way {
+    /// Whether it writes into a database that is there.
+    pub(super) fn is_in_place(self) -> bool {
+        matches!(self, Self::InPlace | Self::IntoPrepared)
+    }
 }
 
 /// What is to be restored where.
@@ -113,7 +123,7 @@ impl PgDump {
         // Nothing reaches the server that was not looked over, whoever writes to the store meanwhile.
         let dump = watched(cx, &request.database, first.again(open()));
         let mut report = match request.way {
-            Way::InPlace => Box::pin(self.in_place(target, &plan, dump)).await?,
+            Way::InPlace | Way::IntoPrepared => Box::pin(self.in_place(target, &plan, dump)).await?,
             Way::Create => Box::pin(fresh(target, Placement::Create, request, plan.contents.as_ref(), dump)).await?,
             Way::Swap => Box::pin(fresh(target, Placement::Swap, request, plan.contents.as_ref(), dump)).await?,
         };
@@ -144,9 +154,13 @@ impl PgDump {
             count(&mut report, &restore_in_place(target, dump).await?);
             return Ok(report);
         };
-        // Asked for as late as can be: it is the state of this moment that is put out of force.
+        // Asked for as late as can be: it is the state of this moment that is replaced.
         let session = Session::connect(&self.settings, target.database).await?;
-        let dump = with_prelude(dump, reset_statements(&session, contents).await?);
+        let mut edits = Drops::plan(&session, target.database, contents).await?.edits;
+        edits.first.extend(reset_statements(&session, contents).await?);
+        let first = as_dumped(&session, contents, vec![edits.first.into()]).await?;
+        edits.first = first.iter().flat_map(|text| text.as_bytes()).copied().collect();
+        let dump = edited(dump, edits);
         drop(session);
         count(&mut report, &restore_in_place(target, dump).await?);
         let restored = Restored {
@@ -170,7 +184,7 @@ impl PgDump {
 /// Who stops a restore wants to know what there is now, not what it was doing.
 fn untouched(request: &RestoreRequest, error: &Error) -> Error {
     let what = match request.way {
-        Way::InPlace | Way::Swap => format!("{} is as it was", request.database),
+        Way::InPlace | Way::IntoPrepared | Way::Swap => format!("{} is as it was", request.database),
         Way::Create => format!("{} was not made", request.database),
     };
     let stopped = Error::new(ErrorKind::Cancelled, what);

@@ -13,9 +13,9 @@ use crate::{
     readable::readable,
     recode::recoded,
     restore::{
-        LockNeed, derived_names,
+        Drops, LockNeed, demand_extensions, demand_prepared, derived_names,
         leftover::{self, Filled},
-        lock_need, missing_roles, missing_roles_of_database, unless_cancelled,
+        lock_need, missing_roles, missing_roles_of_database, missing_tablespaces, unless_cancelled,
     },
     server_facts, surviving_objects, surviving_tables, user_tables,
 };
@@ -65,7 +65,9 @@ impl PgDump {
         let leftover = demand_place(&session, request).await?;
         let contents = match (request.way, request.proven_by_piece) {
             (Way::Create | Way::Swap, true) => read_contents(dump, Limits::default()).await?,
-            (Way::InPlace, _) | (Way::Create | Way::Swap, false) => whole(cx, request, dump).await?,
+            (Way::InPlace | Way::IntoPrepared, _) | (Way::Create | Way::Swap, false) => {
+                whole(cx, request, dump).await?
+            }
         };
         if let Some(contents) = &contents {
             demand_version(&request.database, facts.version, &contents.header)?;
@@ -88,14 +90,16 @@ impl PgDump {
             None => plan.findings.push(unknown_layout(&request.database)),
             Some(contents) => {
                 demand_source(request, &contents.header.database)?;
-                let live = (request.way == Way::InPlace).then_some(request.database.as_str());
+                let live = request.way.is_in_place().then_some(request.database.as_str());
                 let contents = recoded(&session, contents, live).await?;
                 demand_roles(&session, request, &contents).await?;
+                demand_tablespaces(&session, request, &contents).await?;
                 plan.findings.extend(unread_privileges(&request.database, &contents));
                 plan.findings.extend(silent_subscriptions(request, &contents));
-                if request.way == Way::InPlace {
-                    self.compare(&mut plan, &request.database, &contents).await?;
+                if request.way.is_in_place() {
+                    self.compare(&mut plan, request, &contents).await?;
                 } else {
+                    demand_extensions(&session, &request.database, &contents, true).await?;
                     let changed = changed_defaults(&request.database, plan.facts.version, &contents.header);
                     plan.findings.extend(changed);
                 }
@@ -106,8 +110,15 @@ impl PgDump {
     }
 
     /// The dump beside the database that it is restored onto.
-    async fn compare(&self, plan: &mut RestorePlan, database: &str, contents: &Contents) -> Result<()> {
+    async fn compare(&self, plan: &mut RestorePlan, request: &RestoreRequest, contents: &Contents) -> Result<()> {
+        let database = request.database.as_str();
         let session = Session::connect(&self.settings, database).await?;
+        if request.way == Way::IntoPrepared {
+            demand_prepared(&session, database).await?;
+        }
+        demand_extensions(&session, database, contents, false).await?;
+        plan.findings
+            .extend(Drops::plan(&session, database, contents).await?.findings);
         let need = lock_need(&session, &plan.facts, contents).await?;
         plan.findings.extend(need.check()?);
         plan.locks = Some(need);
@@ -152,7 +163,7 @@ fn survivors(database: &str, tables: &[String], others: &[String]) -> Option<Fin
 /// In place it is another matter: a subscription that is there cannot be dropped in a transaction.
 fn silent_subscriptions(request: &RestoreRequest, contents: &Contents) -> Option<Finding> {
     let count = contents.count("SUBSCRIPTION");
-    (request.way != Way::InPlace && count > 0).then(|| Finding {
+    (!request.way.is_in_place() && count > 0).then(|| Finding {
         severity: Severity::Note,
         subject: request.database.clone(),
         message: format!("{count} subscriptions are restored disabled: nothing reaches their tables"),
@@ -210,12 +221,12 @@ async fn demand_place(session: &Session, request: &RestoreRequest) -> Result<Opt
             format!("database {} exists already", request.database),
         )
         .hint("leave out --create to restore onto it, or use --swap to exchange it, or --target-db for another name")),
-        (Way::InPlace | Way::Swap, true) => Err(Error::new(
+        (Way::InPlace | Way::IntoPrepared | Way::Swap, true) => Err(Error::new(
             ErrorKind::NotFound,
             format!("the server has no database {}", request.database),
         )
         .hint("use --create to make it")),
-        (Way::InPlace, false) => Ok(None),
+        (Way::InPlace | Way::IntoPrepared, false) => Ok(None),
         (Way::Create, true) | (Way::Swap, false) => demand_names(session, request).await,
     }
 }
@@ -297,7 +308,7 @@ fn demand_source(request: &RestoreRequest, dumped: &RawText) -> Result<()> {
 
 async fn demand_roles(session: &Session, request: &RestoreRequest, contents: &Contents) -> Result<()> {
     let mut missing = missing_roles(session, contents).await?;
-    if request.way != Way::InPlace {
+    if !request.way.is_in_place() {
         missing.extend(missing_roles_of_database(session, contents).await?);
         missing.sort();
         missing.dedup();
@@ -313,4 +324,17 @@ async fn demand_roles(session: &Session, request: &RestoreRequest, contents: &Co
         ),
     )
     .hint("`backup-postgres restore --globals` makes the roles of the backup"))
+}
+
+async fn demand_tablespaces(session: &Session, request: &RestoreRequest, contents: &Contents) -> Result<()> {
+    let missing = missing_tablespaces(session, contents, !request.way.is_in_place()).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the server has no tablespace {}, which the dump uses",
+        missing.join(", ")
+    );
+    Err(Error::new(ErrorKind::Refused, message)
+        .hint("`backup-postgres restore --globals` makes the tablespaces of the backup, in folders that must be there"))
 }

@@ -57,6 +57,7 @@ pub struct DumpArgs {
 #[derive(Debug, Clone, Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["database", "globals"]).multiple(true)))]
 #[command(group(clap::ArgGroup::new("origin").args(["at", "from"]).multiple(false)))]
+#[command(group(clap::ArgGroup::new("way").args(["create", "swap", "into_prepared"]).multiple(false)))]
 #[command(group(clap::ArgGroup::new("fresh").args(["create", "swap"]).multiple(false)))]
 pub struct RestoreArgs {
     /// The database to restore. With --globals: a key of the store, or a file, to take the roles from instead of a backup.
@@ -80,6 +81,9 @@ pub struct RestoreArgs {
     /// Restore into a fresh database, check it, then exchange names; the old one stays under a printed name.
     #[arg(long, conflicts_with = "globals")]
     pub swap: bool,
+    /// Restore into a database that exists and holds nothing but extensions and their schemas, made by a superuser because this login may not.
+    #[arg(long, conflicts_with = "globals")]
+    pub into_prepared: bool,
     /// With --create or --swap: drop what a restore of the same backup left that ended before it was complete, and start anew.
     #[arg(long, requires = "fresh")]
     pub replace_leftover: bool,

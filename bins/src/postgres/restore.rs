@@ -89,6 +89,9 @@ async fn dry_run(
 }
 
 fn way(args: &RestoreArgs) -> Way {
+    if args.into_prepared {
+        return Way::IntoPrepared;
+    }
     match (args.create, args.swap) {
         (true, _) => Way::Create,
         (_, true) => Way::Swap,

@@ -115,7 +115,7 @@ impl Hostile {
         }
         let name = match way {
             Way::Create => format!("{}_new", self.name),
-            Way::InPlace | Way::Swap => self.name.to_owned(),
+            Way::InPlace | Way::IntoPrepared | Way::Swap => self.name.to_owned(),
         };
         let request = request(&name, self.name, way);
         let restored = target.restore(&context(), &request, || pieces(bytes).boxed()).await;

@@ -3,6 +3,7 @@
 
 mod check;
 mod connection;
+mod drops;
 mod dump;
 mod encodings;
 mod fixture;
@@ -12,6 +13,7 @@ mod hostile;
 mod in_place;
 mod leftover;
 mod lock_watch;
+mod needed;
 mod relay;
 mod rights;
 mod secrets;

@@ -53,7 +53,7 @@ fn rights(server: &Postgres, name: &str) -> String {
     lines.join("\n")
 }
 
-async fn restore(target: &PgDump, bytes: &Bytes, name: &str, way: Way) -> RestoreReport {
+pub(crate) async fn restore(target: &PgDump, bytes: &Bytes, name: &str, way: Way) -> RestoreReport {
     target
         .restore(&context(), &request(name, name, way), || pieces(bytes).boxed())
         .await

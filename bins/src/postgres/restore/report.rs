@@ -112,6 +112,7 @@ impl PlannedRestore {
             database: request.database.clone(),
             way: match request.way {
                 Way::InPlace => "in place",
+                Way::IntoPrepared => "into prepared",
                 Way::Create => "create",
                 Way::Swap => "swap",
             },
@@ -128,6 +129,7 @@ impl PlannedRestore {
 
     fn effect(&self) -> String {
         match self.way {
+            "into prepared" => "the prepared database would be filled".to_owned(),
             "create" => "the database would be created".to_owned(),
             "swap" => "the database would be exchanged, and the old one kept under another name".to_owned(),
             _ => format!("tables that would be replaced: {}", listed(&self.replaced)),

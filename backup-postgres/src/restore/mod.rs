@@ -20,7 +20,7 @@ mod locks;
 mod preflight;
 mod rename;
 mod rights;
-mod scratch;
+pub(crate) mod scratch;
 mod swap;
 mod verify;
 

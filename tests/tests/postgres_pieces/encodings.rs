@@ -157,6 +157,9 @@ async fn a_dump_in_another_encoding_than_its_database_goes_back_in_all_three_way
     for way in [Way::InPlace, Way::Swap, Way::Create] {
         if way == Way::Create {
             server.psql("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
+        } else {
+            let later = "ALTER DEFAULT PRIVILEGES FOR ROLE \"role WORD\" GRANT SELECT ON TABLES TO PUBLIC";
+            run(&server, &name, later, LATIN1.bytes);
         }
         let report = restore(&server, &bytes, &name, way).await;
         assert!(report.survived.is_empty(), "{way:?}: {report:?}");

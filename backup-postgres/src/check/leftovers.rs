@@ -4,7 +4,10 @@ use super::server::finding;
 use crate::{
     Session,
     raw_text::{bytes_of, get_raw},
-    restore::leftover::{Filled, filled},
+    restore::{
+        leftover::{Filled, filled},
+        scratch::SCRATCH,
+    },
 };
 use backup_core::{
     Result,
@@ -19,16 +22,14 @@ use backup_core::{
 /// `SourceFailed`.
 pub async fn check_leftovers(session: &Session) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for Leftover {
-        name,
-        quoted,
-        unfinished,
-    } in leftovers(session).await?
-    {
-        if !unfinished {
-            findings.push(kept(&name, &quoted));
-        } else if let Some(filled) = filled(session, &name).await? {
-            findings.push(self::unfinished(&name, &quoted, filled));
+    for Leftover { name, quoted, of } in leftovers(session).await? {
+        match of {
+            Of::Exchange => findings.push(kept(&name, &quoted)),
+            Of::Roles => findings.push(scratch(&name, &quoted)),
+            Of::Filling => {
+                let filled = filled(session, &name).await?;
+                findings.extend(filled.map(|filled| unfinished(&name, &quoted, filled)));
+            }
         }
     }
     Ok(findings)
@@ -39,8 +40,16 @@ pub(super) struct Leftover {
     pub(super) name: String,
     /// As SQL has it.
     quoted: String,
-    /// Not one that an exchange kept.
-    unfinished: bool,
+    of: Of,
+}
+
+enum Of {
+    /// A restore that fills a fresh database.
+    Filling,
+    /// An exchange, which kept the old one.
+    Exchange,
+    /// A restore of roles whose names are no UTF-8.
+    Roles,
 }
 
 /// Those databases, by name.
@@ -60,16 +69,27 @@ pub(super) async fn leftovers(session: &Session) -> Result<Vec<Leftover>> {
 }
 
 fn leftover(name: &str, quoted: &str) -> Option<Leftover> {
-    let marked = |mark: &str| {
-        let (base, id) = name.rsplit_once(mark)?;
-        (!base.is_empty() && id.parse::<BackupId>().is_ok()).then_some(mark == "__restore_")
+    let has_id = |mark: &str| {
+        let parts = name.rsplit_once(mark);
+        parts.is_some_and(|(base, id)| !base.is_empty() && id.parse::<BackupId>().is_ok())
     };
-    let unfinished = marked("__restore_").or_else(|| marked("__before_"))?;
+    let of = match name.strip_prefix(SCRATCH) {
+        Some(number) if number.parse::<u32>().is_ok() => Of::Roles,
+        _ if has_id("__restore_") => Of::Filling,
+        _ if has_id("__before_") => Of::Exchange,
+        _ => return None,
+    };
     Some(Leftover {
         name: name.to_owned(),
         quoted: quoted.to_owned(),
-        unfinished,
+        of,
     })
+}
+
+fn scratch(name: &str, quoted: &str) -> Finding {
+    let hint = format!("unless such a restore runs: DROP DATABASE {quoted}");
+    let message = "a restore of roles made it, and it is empty";
+    finding(Severity::Note, name, message.into(), Some(hint))
 }
 
 fn kept(name: &str, quoted: &str) -> Finding {

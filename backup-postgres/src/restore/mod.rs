@@ -23,7 +23,7 @@ mod preflight;
 mod prepared;
 mod rename;
 mod rights;
-mod scratch;
+pub(crate) mod scratch;
 mod swap;
 mod verify;
 

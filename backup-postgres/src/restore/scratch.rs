@@ -3,8 +3,11 @@
 use crate::{RawText, ServerSettings, Session, connection::quoted, raw_statement::execute_raw};
 use backup_core::{Error, Result};
 
+/// How the name of one begins; a number follows.
+pub(crate) const SCRATCH: &str = "platform_backup_scratch_";
+
 /// An empty database whose encoding is `SQL_ASCII`: every name is just its bytes there. [`ScratchDatabase::drop`] removes it; a process that is killed before
-/// leaves it, empty.
+/// leaves it, empty, for [`crate::check::check_leftovers`] to find.
 pub(super) struct ScratchDatabase {
     name: String,
     session: Session,
@@ -13,7 +16,7 @@ pub(super) struct ScratchDatabase {
 impl ScratchDatabase {
     /// `admin` is another session of the server, and lends its number to the name: as long as it lives, no other has it.
     pub(super) async fn create(admin: &Session, settings: &ServerSettings) -> Result<Self> {
-        let name = format!("platform_backup_scratch_{}", admin.number().await?);
+        let name = format!("{SCRATCH}{}", admin.number().await?);
         let encoding = "ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'";
         admin
             .execute(&format!("DROP DATABASE IF EXISTS {}", quoted(&name)))

@@ -85,6 +85,8 @@ async fn databases_that_restores_left_behind_are_found_and_not_touched() {
         "left__restore_20250101_000000",
         "left__before_20250101_000000",
         "left__behind",
+        "platform_backup_scratch_4711",
+        "platform_backup_scratch_of_mine",
     ] {
         database(server, name, "");
     }
@@ -95,6 +97,14 @@ async fn databases_that_restores_left_behind_are_found_and_not_touched() {
         .filter(|finding| finding.subject.starts_with("left__"))
         .collect();
     assert_eq!(found.len(), 2);
+    let scratch: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.subject.contains("scratch"))
+        .collect();
+    assert_eq!(
+        (scratch.len(), scratch[0].subject.as_str()),
+        (1, "platform_backup_scratch_4711")
+    );
     assert_eq!(
         (found[0].severity, found[1].severity),
         (Severity::Note, Severity::Warning)

@@ -1,7 +1,7 @@
 //! Names are bytes in the encoding of a database, and go there and back as bytes.
 
 use crate::{
-    fixture::{dump, dump_as, id, pieces, settings, tools},
+    fixture::{dump_as, id, pieces, settings, tools},
     target::{context, request, target},
 };
 use backup_postgres::{
@@ -123,7 +123,7 @@ async fn goes_there_and_back(server: &Postgres, encoding: &Encoding) {
         .await
         .unwrap();
     assert!(findings[0].message.contains("may read all of it"), "{findings:?}");
-    let bytes = dump(server, &name, Compression::None).await;
+    let bytes = dump_as(server, &name, Compression::None, encoding.name).await;
 
     run(server, &name, "CREATE TABLE \"later WORD\" (x int)", encoding.bytes);
     let report = restore(server, &bytes, &name, Way::InPlace).await;
@@ -157,6 +157,9 @@ async fn a_dump_in_another_encoding_than_its_database_goes_back_in_all_three_way
     for way in [Way::InPlace, Way::Swap, Way::Create] {
         if way == Way::Create {
             server.psql("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
+        } else {
+            let later = "ALTER DEFAULT PRIVILEGES FOR ROLE \"role WORD\" GRANT SELECT ON TABLES TO PUBLIC";
+            run(&server, &name, later, LATIN1.bytes);
         }
         let report = restore(&server, &bytes, &name, way).await;
         assert!(report.survived.is_empty(), "{way:?}: {report:?}");
@@ -194,7 +197,7 @@ async fn roles_whose_names_are_no_utf8_are_missed_before_a_restore_and_come_back
     let roles =
         "SELECT string_agg(rolname || rolcanlogin || rolconnlimit, ' ') FROM pg_authid WHERE rolname LIKE 'role %'";
     let described = server.psql(&name, roles);
-    let bytes = dump(&server, &name, Compression::None).await;
+    let bytes = dump_as(&server, &name, Compression::None, LATIN1.name).await;
     let globals: Bytes = globals(&server).await;
     server.psql("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
     server.psql(

@@ -67,10 +67,9 @@ pub(crate) fn exists(server: &Postgres, name: &str) -> bool {
     ) == "1"
 }
 
-/// A dump in the encoding of the database.
+/// A dump of a UTF-8 database.
 pub(crate) async fn dump(server: &Postgres, name: &str, compression: Compression) -> Bytes {
-    let encoding = server.psql(name, "SELECT pg_catalog.getdatabaseencoding()");
-    dump_as(server, name, compression, &encoding).await
+    dump_as(server, name, compression, "UTF8").await
 }
 
 pub(crate) async fn dump_as(server: &Postgres, name: &str, compression: Compression, encoding: &str) -> Bytes {

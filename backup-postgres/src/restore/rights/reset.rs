@@ -62,7 +62,17 @@ pub(crate) async fn reset_statements(session: &Session, contents: &Contents) -> 
         }
     }
     script.extend(public_schema(session).await?);
-    Ok(script)
+    match &contents.encoding {
+        Some(encoding) if !script.is_ascii() => in_encoding(session, script, encoding).await,
+        _ => Ok(script),
+    }
+}
+
+/// `pg_restore` sends the whole archive in one encoding.
+async fn in_encoding(session: &Session, script: Vec<u8>, encoding: &str) -> Result<Vec<u8>> {
+    let sql = "SELECT CASE WHEN pg_catalog.getdatabaseencoding() = $2 THEN $1 \
+        ELSE pg_catalog.convert($1, pg_catalog.getdatabaseencoding(), $2::pg_catalog.text::pg_catalog.name) END";
+    get(&session.one(sql, &[&script, &encoding]).await?, 0)
 }
 
 impl Contents {

@@ -23,13 +23,12 @@ pub(super) fn given_by_file(setting: &Setting, path: &Path, named_by: &str) -> R
             format!("{named_by} names no file that is there, and is not repeated here because it may be a secret");
         return Err(Error::new(ErrorKind::Config, message).hint("it takes the path of a file, not its content"));
     }
-    let opened = |file: &File| match setting.is_secret() {
-        true => demand_secret_mode(
-            &file.metadata().map_err(|error| failed(path, named_by, error))?,
-            named_by,
-            path,
-        ),
-        false => Ok(()),
+    let opened = |file: &File| {
+        if !setting.is_secret() {
+            return Ok(());
+        }
+        let metadata = file.metadata().map_err(|error| failed(path, named_by, error))?;
+        demand_secret_mode(&metadata, named_by, path)
     };
     let text = read(path, named_by, opened)?.ok_or_else(|| missing(path, named_by))?;
     Ok(Given {

@@ -3,7 +3,6 @@
 use super::{PROGRAMS, command};
 use std::{
     fs::{self, OpenOptions, Permissions},
-    io::Write,
     os::unix::{
         fs::{MetadataExt, PermissionsExt, chown},
         process::{CommandExt, ExitStatusExt},
@@ -36,7 +35,7 @@ fn every_program_forbids_core_dumps_before_it_reads_a_secret() {
         }
         let mut child = started.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // Opens as soon as the program reads its configuration, where it stays until something is written.
-        let mut held = OpenOptions::new().write(true).open(&pipe).unwrap();
+        let held = OpenOptions::new().write(true).open(&pipe).unwrap();
         let process = Path::new("/proc").join(child.id().to_string());
         let limits = fs::read_to_string(process.join("limits")).unwrap();
         let core = limits
@@ -54,6 +53,6 @@ fn every_program_forbids_core_dumps_before_it_reads_a_secret() {
             status.signal() == Some(6) && !status.core_dumped(),
             "{program}: {status:?}"
         );
-        drop(held.write_all(b""));
+        drop(held);
     }
 }

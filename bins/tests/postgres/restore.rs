@@ -7,15 +7,27 @@ use backup_tests::fingerprint;
 fn a_restore_that_fails_in_the_server_leaves_the_database_as_it_was() {
     let (bed, server) = (Bed::minio(), database("rolled_back"));
     bed.dump("rolled_back");
-    // A view on a table that the dump drops: the server refuses, in the middle.
+    // A view on a table that the dump drops would go with it: refused before anything is touched.
     server.psql(
         "rolled_back",
         "DELETE FROM entries; CREATE VIEW later AS SELECT * FROM accounts",
     );
     let before = fingerprint(server, "rolled_back");
     bed.run(&["restore", "rolled_back", "--confirm", "rolled_back"])
-        .ends_with(6)
+        .ends_with(11)
         .says(&["later", "HINT: "]);
+    assert_eq!(fingerprint(server, "rolled_back"), before);
+    // What nobody can foresee: the server refuses, in the middle.
+    server.psql(
+        "rolled_back",
+        "DROP VIEW later;
+        CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not today'; END $$;
+        CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION refuse()",
+    );
+    let before = fingerprint(server, "rolled_back");
+    bed.run(&["restore", "rolled_back", "--confirm", "rolled_back"])
+        .ends_with(6)
+        .says(&["not today"]);
     assert_eq!(fingerprint(server, "rolled_back"), before);
     bed.run(&["restore", "rolled_back", "--swap", "--confirm", "rolled_back"])
         .succeeds();

@@ -10,6 +10,7 @@ mod exit_codes;
 mod foreign_files;
 mod forged_manifests;
 mod hangup;
+mod in_place;
 mod keys;
 mod leftover;
 mod machine_output;

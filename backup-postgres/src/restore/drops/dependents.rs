@@ -20,7 +20,7 @@ const CLOSURES: &str = "WITH RECURSIVE \
         WHERE d.deptype IN ('a', 'i', 'P', 'S', 'e')) ";
 
 /// What was made after the backup and depends on what is dropped, and the schemas that it is in.
-const IN_THE_WAY: &str = "SELECT d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass, d.refobjid, \
+const IN_THE_WAY: &str = "SELECT DISTINCT d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass, d.refobjid, \
         {described}, {held} \
     FROM stays s JOIN pg_catalog.pg_depend d ON d.classid = s.class AND d.objid = s.id AND d.deptype = 'n' \
     JOIN gone g ON g.class = d.refclassid AND g.id = d.refobjid \
@@ -55,7 +55,7 @@ pub(super) struct Dependents {
 impl Dependents {
     pub(super) async fn read(session: &Session, live: &Live) -> Result<Self> {
         let mut found = Self::default();
-        let rows = query(session, live, IN_THE_WAY, "d.classid, d.objid, d.objsubid").await?;
+        let rows = query(session, live, IN_THE_WAY, "d.classid, d.objid, 0").await?;
         let (mut who, mut what) = (Vec::new(), Vec::new());
         for row in rows {
             if get(&row, 0)? {
@@ -89,7 +89,7 @@ async fn query(session: &Session, live: &Live, sql: &str, described: &str) -> Re
     let describe = |what: &str| bytes_of(&format!("pg_catalog.pg_describe_object({what})"));
     let sql = sql
         .replace("{described}", &describe(described))
-        .replace("{held}", &describe("d.refclassid, d.refobjid, d.refobjsubid"));
+        .replace("{held}", &describe("d.refclassid, d.refobjid, 0"));
     let ((gone, gone_ids), (stay, stay_ids)) = (columns(&live.gone), columns(&live.stay));
     session
         .rows(&format!("{CLOSURES}{sql}"), &[&gone, &gone_ids, &stay, &stay_ids])

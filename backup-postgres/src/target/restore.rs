@@ -157,9 +157,10 @@ impl PgDump {
         // Asked for as late as can be: it is the state of this moment that is replaced.
         let session = Session::connect(&self.settings, target.database).await?;
         let mut edits = Drops::plan(&session, target.database, contents).await?.edits;
-        edits.first.extend(reset_statements(&session, contents).await?);
         let first = as_dumped(&session, contents, vec![edits.first.into()]).await?;
         edits.first = first.iter().flat_map(|text| text.as_bytes()).copied().collect();
+        // These are in the encoding of the dump already.
+        edits.first.extend(reset_statements(&session, contents).await?);
         let dump = edited(dump, edits);
         drop(session);
         count(&mut report, &restore_in_place(target, dump).await?);

@@ -12,7 +12,7 @@ use crate::{
 };
 use backup_core::{
     ErrorKind,
-    catalog::Depth,
+    catalog::{Depth, Holder, Repository, repository::restore},
     hex,
     keys::{KeyKind, Keyring, fresh_key_file, generate},
     pipeline::Witness,
@@ -149,7 +149,12 @@ async fn a_backup_that_nobody_vouches_for_is_not_compared_with_and_that_is_said(
     let mut other = Keyring::parse(text.expose(), "test").unwrap();
     let line = generate(KeyKind::Recovery, &entropy).unwrap();
     other.add_public(line.expose(), "test").unwrap();
+    let repository = Repository::open(&kit.cx).await.unwrap().unwrap().id;
     kit.cx.keyring = Some(Arc::new(other));
+    // The new keys vouch for the repository, and for no backup in it.
+    restore(&kit.cx, &Holder::of_this_process(), Some(repository))
+        .await
+        .unwrap();
     let report = kit.backup().await.unwrap();
     assert_eq!(subjects(&report.findings), ["previous backup"]);
     assert!(

@@ -105,6 +105,7 @@ pub mod event;
 pub mod frames;
 pub mod hex;
 pub mod id;
+pub mod index;
 pub mod keys;
 pub mod patience;
 pub mod pipeline;

@@ -20,20 +20,20 @@ use futures::{StreamExt, TryStreamExt, stream};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-const REPOSITORY: Id16 = Id16([7; 16]);
+pub(super) const REPOSITORY: Id16 = Id16([7; 16]);
 
-struct Bench {
-    memory: MemoryStore,
-    recorder: Recorder,
-    keyring: Arc<Keyring>,
+pub(super) struct Bench {
+    pub(super) memory: MemoryStore,
+    pub(super) recorder: Recorder,
+    pub(super) keyring: Arc<Keyring>,
 }
 
-fn keyring(seed: u64) -> Arc<Keyring> {
+pub(super) fn keyring(seed: u64) -> Arc<Keyring> {
     let text = generate(KeyKind::Kek, &SeededEntropy::new(seed)).unwrap();
     Arc::new(Keyring::parse(text.expose(), "test").unwrap())
 }
 
-fn bench(packing: impl FnOnce(Sealing) -> Packing) -> Bench {
+pub(super) fn bench(packing: impl FnOnce(Sealing) -> Packing) -> Bench {
     let clock = Arc::new(ManualClock::at("2026-04-22T17:00:00Z".parse().unwrap()));
     let memory = MemoryStore::new(
         clock,
@@ -72,7 +72,7 @@ fn bench(packing: impl FnOnce(Sealing) -> Packing) -> Bench {
     }
 }
 
-fn name(compress: bool) -> ObjectName {
+pub(super) fn name(compress: bool) -> ObjectName {
     ObjectName {
         key: Key::from("id/a.pbe"),
         logical_path: "id/a".into(),
@@ -88,7 +88,7 @@ fn data(length: usize) -> Vec<u8> {
         .collect()
 }
 
-fn source(bytes: &[u8]) -> Source {
+pub(super) fn source(bytes: &[u8]) -> Source {
     let pieces: Vec<Result<Bytes>> = bytes
         .chunks(777)
         .map(|piece| Ok(Bytes::copy_from_slice(piece)))
@@ -96,7 +96,7 @@ fn source(bytes: &[u8]) -> Source {
     Source::vouched(stream::iter(pieces))
 }
 
-fn artifact(recorded: &Recorded) -> Artifact {
+pub(super) fn artifact(recorded: &Recorded) -> Artifact {
     Artifact {
         name: "a".into(),
         content_type: "text/plain".into(),

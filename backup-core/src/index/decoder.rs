@@ -24,7 +24,7 @@ impl RecordDecoder {
         }
     }
 
-    /// Takes the next bytes, cut anywhere; only when [`RecordDecoder::next`] has given all that was whole before.
+    /// Takes the next bytes, cut anywhere; only when [`RecordDecoder::take`] has given all that was whole before.
     pub fn push(&mut self, bytes: Bytes) {
         if self.piece.is_empty() {
             self.piece = bytes;
@@ -38,8 +38,8 @@ impl RecordDecoder {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Damaged`] if a length is out of bounds, or a key does not come after the one before.
-    pub fn next(&mut self) -> Result<Option<Record>> {
-        let Some(record) = self.take()? else { return Ok(None) };
+    pub fn take(&mut self) -> Result<Option<Record>> {
+        let Some(record) = self.whole()? else { return Ok(None) };
         if let Some(last) = self.last.as_ref().filter(|last| **last >= record.key) {
             return Err(damaged(format!(
                 "key {} does not come after {}",
@@ -64,7 +64,7 @@ impl RecordDecoder {
         }
     }
 
-    fn take(&mut self) -> Result<Option<Record>> {
+    fn whole(&mut self) -> Result<Option<Record>> {
         if !self.begun.is_empty() {
             return self.complete();
         }

@@ -15,7 +15,7 @@ pub fn records(content: ByteStream) -> RecordStream {
     stream::try_unfold(state, |(mut content, decoder)| async move {
         let Some(mut decoder) = decoder else { return Ok(None) };
         loop {
-            if let Some(record) = decoder.next()? {
+            if let Some(record) = decoder.take()? {
                 return Ok(Some((record, (content, Some(decoder)))));
             }
             match content.try_next().await? {

@@ -87,7 +87,7 @@ proptest! {
         let mut decoder = RecordDecoder::default();
         decoder.push(bytes.into());
         let mut last: Option<Bytes> = None;
-        while let Ok(Some(record)) = decoder.next() {
+        while let Ok(Some(record)) = decoder.take() {
             prop_assert!(last.is_none_or(|last| last < record.key));
             last = Some(record.key);
         }
@@ -175,7 +175,7 @@ fn blocks_begin_with_a_record_and_are_not_much_longer_than_their_limit() {
         assert!(block.len() < BLOCK_LEN + 600);
         let mut decoder = RecordDecoder::default();
         decoder.push(block);
-        while decoder.next().unwrap().is_some() {
+        while decoder.take().unwrap().is_some() {
             records += 1;
         }
         decoder.finish().unwrap();
